@@ -1,0 +1,23 @@
+// What the planner asks of a backend: its graph passes, its kernels, and an environment to prepare kernels in.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "n2d2/ir/graph.h"
+#include "n2d2/plan/emitter.h"
+
+namespace n2d2::plan {
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual std::string name() const = 0;
+  /// Operators of this backend alone, made by its passes.
+  virtual const ir::OpSet& op_set() const = 0;
+  /// Fusion and layout, after the general passes.
+  virtual void run_passes(ir::Graph& graph) const = 0;
+  /// Kernels in order of preference.
+  virtual const std::vector<KernelEntry>& kernels() const = 0;
+};
+
+}  // namespace n2d2::plan

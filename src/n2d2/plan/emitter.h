@@ -1,0 +1,94 @@
+// What a kernel's prepare function gets: its node, handles on the values, and a way to add steps to the program.
+#pragma once
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include "n2d2/ir/graph.h"
+#include "n2d2/plan/program.h"
+#include "n2d2/plan/storage.h"
+
+namespace n2d2::plan {
+
+/// The part of an operand that a step touches; barriers between steps are derived from it.
+enum class Access {
+  rows,      ///< the rows of its lane: needs the batch axis slowest in memory
+  features,  ///< the lane's slice of the features (or of the elements of a value that is not batched)
+  own,       ///< the lane's own copy (partial sums, scratch)
+  all,       ///< anything
+};
+
+struct Use {
+  Operand operand;
+  Access access;
+  bool writes;
+};
+inline Use reads(Operand operand, Access access) { return {operand, access, false}; }
+inline Use writes(Operand operand, Access access) { return {operand, access, true}; }
+
+/// Usage, in backends/cpu/kernels/eltwise.cpp:
+///   void prepare_relu(Emitter& emit) {
+///     const auto x = emit.in(0), y = emit.out();
+///     emit.rows([=, n = emit.node().output_shape().elements_per_row()](const Lane& lane) {
+///       simd().relu(x.rows(lane), y.rows(lane), lane.rows * n);
+///     });
+///   }
+class Emitter {
+ public:
+  virtual ~Emitter() = default;
+
+  const ir::Node& node() const { return *node_; }
+  /// Largest number of rows the plan can run.
+  std::int64_t capacity() const { return capacity_; }
+  int lanes() const { return lanes_; }
+  /// Largest number of rows a lane can get.
+  std::int64_t lane_capacity() const { return (capacity_ + lanes_ - 1) / lanes_; }
+
+  /// Handle on input `i`; false when the optional input is absent.
+  Operand in(std::size_t i) { return node_->input(i) ? operand(*node_->input(i)) : Operand(); }
+  Operand out(std::size_t i = 0) { return operand(*node_->output(i)); }
+  /// Output `i` becomes a sum over lanes: each lane writes its own copy (Access::own), and whoever reads it sums them.
+  virtual Operand partial_out(std::size_t i = 0) = 0;
+  /// Whether input `i` is such a sum; read it with Operand::copy_of for every lane, Access::all.
+  virtual bool is_partial(std::size_t i) = 0;
+  /// Bytes per lane that live during this node only. Access::own.
+  virtual Operand scratch(std::int64_t bytes) = 0;
+  /// Bytes for a packed copy of a parameter, filled by pack().
+  virtual Operand packed(std::int64_t bytes) = 0;
+
+  /// Adds a step to the program of the node's phase; every lane runs it.
+  virtual void step(std::vector<Use> uses, Run run) = 0;
+  /// The usual step: batched operands by rows, all others read whole. `extra` adds scratch, packed copies or partial sums
+  /// and replaces the default use of an operand.
+  void rows(Run run, std::vector<Use> extra = {});
+  /// A step that lane 0 runs alone, on whole operands.
+  virtual void single(Run run, std::vector<Use> extra = {}) = 0;
+  /// Adds a step to the pack program, which runs before every training forward and when parameters moved. One lane runs it.
+  virtual void pack(Operand parameter, Operand packed, Run run) = 0;
+
+  virtual Operand operand(const ir::Value& value) = 0;
+
+ protected:
+  void bind(const ir::Node& node, std::int64_t capacity, int lanes) {
+    node_ = &node;
+    capacity_ = capacity;
+    lanes_ = lanes;
+  }
+
+ private:
+  const ir::Node* node_ = nullptr;
+  std::int64_t capacity_ = 0;
+  int lanes_ = 1;
+};
+
+/// One kernel of a backend. Tables list them in order of preference, the plain one last.
+struct KernelEntry {
+  std::string op;    ///< operator name
+  std::string name;  ///< "conv:onednn"
+  /// Why this kernel cannot run that node, or an empty text. Null: it always can.
+  std::string (*refuses)(const ir::Node& node) = nullptr;
+  void (*prepare)(Emitter& emit) = nullptr;
+};
+
+}  // namespace n2d2::plan
