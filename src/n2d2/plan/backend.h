@@ -1,10 +1,15 @@
-// What the planner asks of a backend: its graph passes, its kernels, and an environment to prepare kernels in.
+// What the planner asks of a backend: its graph passes, its kernels, and the solvers' loop.
 #pragma once
+#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "n2d2/ir/graph.h"
 #include "n2d2/plan/emitter.h"
+
+namespace n2d2::solvers {
+struct UpdateArguments;
+}
 
 namespace n2d2::plan {
 
@@ -18,6 +23,9 @@ class Backend {
   virtual void run_passes(ir::Graph& graph) const = 0;
   /// Kernels in order of preference.
   virtual const std::vector<KernelEntry>& kernels() const = 0;
+  /// One solver step on `count` weights, which may be any slice of a parameter; `slots` holds the solver's state for the same slice.
+  virtual void update(const solvers::UpdateArguments& arguments, float* weights, const float* gradient, float* const* slots,
+                      std::int64_t count) const = 0;
 };
 
 }  // namespace n2d2::plan

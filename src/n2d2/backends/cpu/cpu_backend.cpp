@@ -1,0 +1,32 @@
+#include "n2d2/backends/cpu/cpu_backend.h"
+
+#include "n2d2/backends/cpu/kernel_table.h"
+#include "n2d2/backends/cpu/passes/layout.h"
+#include "n2d2/backends/cpu/simd/simd.h"
+
+namespace n2d2::cpu {
+namespace {
+
+class CpuBackend final : public plan::Backend {
+ public:
+  std::string name() const override { return "cpu"; }
+  const ir::OpSet& op_set() const override {
+    static const ir::OpSet none{std::vector<ir::OpDef>{}};
+    return none;
+  }
+  void run_passes(ir::Graph& graph) const override { assign_layout(graph); }
+  const std::vector<plan::KernelEntry>& kernels() const override { return kernel_table(); }
+  void update(const solvers::UpdateArguments& arguments, float* weights, const float* gradient, float* const* slots,
+              std::int64_t count) const override {
+    simd().update(arguments, weights, gradient, slots, count);
+  }
+};
+
+}  // namespace
+
+const plan::Backend& cpu_backend() {
+  static const CpuBackend backend;
+  return backend;
+}
+
+}  // namespace n2d2::cpu

@@ -1,0 +1,48 @@
+// What the kernels of Conv and its gradients share: the geometry as oneDNN wants it.
+#pragma once
+#include "n2d2/backends/cpu/kernels/onednn.h"
+#include "n2d2/plan/emitter.h"
+
+namespace n2d2::cpu {
+
+/// A convolution in two dimensions: activations channels-last, weights in the order of their value.
+struct Convolution {
+  const ir::Value* x = nullptr;       ///< logical [N,C,H,W]; null for the gradient of the input
+  std::int64_t group = 1;
+  std::int64_t channels[2] = {};      ///< of input and output
+  std::int64_t input[2] = {};         ///< height and width
+  std::int64_t output[2] = {};
+  std::int64_t kernel[2] = {};
+  dnnl_dims_t strides = {}, dilations = {}, pads_begin = {}, pads_end = {};
+  bool has_bias = false;
+  std::int64_t rows_per_row = 1;      ///< rows of the activations per row of the batch
+
+  std::int64_t floats_in() const { return channels[0] * input[0] * input[1]; }
+  std::int64_t floats_out() const { return channels[1] * output[0] * output[1]; }
+  onednn::Desc desc_in(std::int64_t rows) const;
+  onednn::Desc desc_out(std::int64_t rows) const;
+  onednn::Desc desc_bias() const;
+  /// Dims of the weights: [M, C/group, kH, kW], with the group in front when there are several.
+  onednn::Dims weight_dims() const;
+  /// The weights as they lie in memory in `value`, whose logical shape is [M, C/group, kH, kW].
+  onednn::Desc desc_weight(const ir::Value& value) const;
+  onednn::PrimitiveDesc forward(std::int64_t rows, const onednn::Desc& weight) const;
+  onednn::PrimitiveDesc backward_input(std::int64_t rows, const onednn::Desc& weight) const;
+  onednn::PrimitiveDesc backward_weight(std::int64_t rows, const onednn::Desc& weight) const;
+};
+
+/// `x`, `w`, `y`: shapes of input, weight and output of the convolution.
+Convolution convolution_of(const ir::Node& node, const Shape& x, const Shape& w, const Shape& y);
+
+/// Where a kernel finds its weights: in the parameter itself, or in a copy in the format of its primitives.
+struct PackedWeight {
+  plan::Operand operand;
+  onednn::Desc desc;
+};
+/// `chosen` is the format the largest primitive wants.
+PackedWeight pack_weight(plan::Emitter& emit, std::size_t input, const onednn::Desc& own, const onednn::Desc& chosen);
+
+/// Why activations of this order cannot be used, or an empty text.
+std::string refuses_unless_channels_last(const ir::Value& value);
+
+}  // namespace n2d2::cpu

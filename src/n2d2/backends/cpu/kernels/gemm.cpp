@@ -1,0 +1,266 @@
+// Gemm and MatMul: Y = alpha A B + beta C on register tiles of our own, split over lanes by rows, features or partial sums.
+#include "n2d2/backends/cpu/kernels/kernels.h"
+#include "n2d2/backends/cpu/simd/simd.h"
+#include "n2d2/core/error.h"
+#include "n2d2/ir/memory_order.h"
+
+namespace n2d2::cpu {
+namespace {
+
+using plan::Access;
+using plan::Emitter;
+using plan::Lane;
+using plan::Operand;
+using plan::Range;
+
+constexpr std::int64_t kRowsForDot = 8;              // up to here reading a weight once beats packing it
+constexpr std::int64_t kRowsForPacking = 16;         // from here on a packed copy of a weight pays
+constexpr std::int64_t kRowsForFeatures = 16;        // rows of a lane: up to here lanes may share out a large weight instead of the rows
+constexpr std::int64_t kWeightsForFeatures = 1 << 18;  // floats that every lane would have to read
+constexpr std::int64_t kGradientsForFeatures = 2048;   // floats of a weight gradient that are worth a barrier
+constexpr std::int64_t kGrain = 16;                    // features: slices of lanes begin at whole cache lines
+
+/// One of the three extents of the product: a number, or so many per row of the batch.
+struct Extent {
+  Dim dim;
+  std::int64_t of_lane(const Lane& lane) const { return dim.at(lane.rows); }
+  std::int64_t of_all(const Lane& lane) const { return dim.at(lane.total_rows); }
+};
+
+/// A matrix operand: `rows` and `columns` are distances in floats between neighbours along its two axes in the product.
+struct Matrix {
+  const ir::Value* value = nullptr;
+  Operand operand;
+  std::int64_t down = 0;
+  std::int64_t across = 0;
+  Matrix transposed() const { return {value, operand, across, down}; }
+  explicit operator bool() const { return value != nullptr; }
+  bool is_batched() const { return value->is_batched(); }
+};
+
+/// The product after all transpositions: y[m,n] = sum over k of a[m,k] b[k,n], columns of y being neighbours in memory.
+struct Product {
+  Extent m, n, k;
+  Matrix a, b, c, y;
+  float alpha = 1.0F, beta = 1.0F;
+
+  void transpose() {
+    std::swap(m, n);
+    const Matrix old = a;
+    a = b.transposed();
+    b = old.transposed();
+    c = c ? c.transposed() : c;
+    y = y.transposed();
+  }
+};
+
+std::vector<std::int64_t> strides_of(const ir::Value& value) { return ir::strides_of(value.shape(), ir::order_of(value)); }
+
+Matrix matrix_of(const ir::Value& value, bool transposed) {
+  const auto strides = strides_of(value);
+  const Matrix matrix{&value, {}, strides[0], strides[1]};
+  return transposed ? matrix.transposed() : matrix;
+}
+
+/// C of shape [], [N], [1,N], [M,1] or [M,N], repeated by distances of 0.
+Matrix broadcast(const ir::Value& value) {
+  const auto strides = strides_of(value);
+  const int rank = value.rank();
+  const auto distance = [&](int axis) {
+    const bool repeats = axis < 0 || (!value.shape()[axis].per_row && value.shape()[axis].size == 1);
+    return repeats ? 0 : strides[static_cast<std::size_t>(axis)];
+  };
+  return {&value, {}, distance(rank - 2), distance(rank - 1)};
+}
+
+Product gemm_product(const ir::Node& node) {
+  const bool trans_a = node.integer("transA") != 0, trans_b = node.integer("transB") != 0;
+  Product product;
+  product.a = matrix_of(*node.input(0), trans_a);
+  product.b = matrix_of(*node.input(1), trans_b);
+  product.y = matrix_of(*node.output(), false);
+  if (node.input(2) != nullptr) product.c = broadcast(*node.input(2));
+  product.m.dim = node.output_shape()[0];
+  product.n.dim = node.output_shape()[1];
+  product.k.dim = node.input_shape(0)[trans_a ? 0 : 1];
+  product.alpha = static_cast<float>(node.number("alpha"));
+  product.beta = static_cast<float>(node.number("beta"));
+  return product;
+}
+
+/// All axes of A and Y but the last become one.
+Product matmul_product(const ir::Node& node) {
+  const ir::Value& a = *node.input(0);
+  const ir::Value& y = *node.output();
+  Product product;
+  product.k.dim = a.shape()[a.rank() - 1];
+  product.n.dim = y.shape()[y.rank() - 1];
+  const std::int64_t rows = a.shape().elements_per_row() / std::max<std::int64_t>(product.k.dim.size, 1);
+  product.m.dim = a.is_batched() ? Dim::rows(rows) : Dim(rows);
+  product.a = {&a, {}, product.k.dim.size, 1};
+  product.b = matrix_of(*node.input(1), false);
+  product.y = {&y, {}, product.n.dim.size, 1};
+  return product;
+}
+
+Product product_of(const ir::Node& node) {
+  Product product = node.op().name == "MatMul" ? matmul_product(node) : gemm_product(node);
+  // A row of one element has its neighbour anywhere: call it adjacent.
+  if (!product.n.dim.per_row && product.n.dim.size == 1) product.y.across = 1;
+  if (product.y.across != 1) product.transpose();
+  return product;
+}
+
+std::string refuses_product(const ir::Node& node) {
+  if (node.op().name == "MatMul") {
+    for (const ir::Value* value : {node.input(0), node.output()}) {
+      std::vector<int> row_major(static_cast<std::size_t>(value->rank()));
+      for (int i = 0; i < value->rank(); ++i) row_major[static_cast<std::size_t>(i)] = i;
+      if (!ir::same_memory(*value, ir::order_of(*value), row_major)) return "A and Y must be row-major";
+    }
+    if (node.input_shape(1).is_batched()) return "B must not depend on the batch";
+  }
+  const Product product = product_of(node);
+  if (product.y.across != 1) return "neither axis of Y is adjacent in memory";
+  if (product.n.dim.per_row) return "the features of the result depend on the batch";
+  if (product.k.dim.per_row && product.c && product.c.is_batched()) return "C depends on the batch, Y does not";
+  return {};
+}
+
+GemmTask task_of(const Product& product) {
+  return {.a_m = product.a.down, .a_k = product.a.across, .b_k = product.b.down, .b_n = product.b.across, .y_m = product.y.down,
+          .alpha = product.alpha, .beta = product.beta, .c_m = product.c.down, .c_n = product.c.across};
+}
+
+/// How B is read: as it lies, from a packed copy, or by scalar products.
+struct Reading {
+  Operand panels, scratch;
+  bool dot = false;
+};
+
+Reading plan_reading(Emitter& emit, const Product& product, std::int64_t rows) {
+  const GemmBodies& gemm = simd().gemm;
+  Reading reading;
+  const std::int64_t k = product.k.dim.at(emit.capacity());
+  const bool is_fixed = product.b.value->kind == ir::ValueKind::parameter || product.b.value->kind == ir::ValueKind::constant;
+  const bool adjacent = product.b.across == 1;
+  const bool dot_fits = product.a.across == 1 && product.b.down == 1 && k >= 4 * gemm.lanes;
+  if (!adjacent && dot_fits && rows <= kRowsForDot) {
+    reading.dot = true;
+  } else if (is_fixed && !product.k.dim.per_row && (!adjacent || rows >= kRowsForPacking)) {
+    const std::int64_t n = product.n.dim.size;
+    reading.panels = emit.packed(gemm.packed_floats(k, n) * 4);
+    emit.pack(product.b.operand, reading.panels, [b = product.b, panels = reading.panels, k, n](const Lane& lane) {
+      simd().gemm.pack(b.operand.all(lane), b.down, b.across, k, n, panels.all(lane));
+    });
+  } else {
+    reading.scratch = emit.scratch(gemm.scratch_floats(k) * 4);
+  }
+  return reading;
+}
+
+/// Computes columns [columns.begin, columns.end); the task's pointers stand at column 0.
+void run(GemmTask task, const Reading& reading, const Lane& lane, Range columns) {
+  const GemmBodies& gemm = simd().gemm;
+  task.n = columns.size();
+  if (task.n == 0 || task.m == 0) return;
+  task.y += columns.begin;
+  if (task.c != nullptr) task.c += columns.begin * task.c_n;
+  if (reading.panels) {
+    task.panels = reading.panels.all(lane) + columns.begin * task.k;
+  } else {
+    task.b += columns.begin * task.b_n;
+    if (reading.scratch) task.scratch = reading.scratch.own(lane);
+  }
+  (reading.dot ? gemm.dot : gemm.run)(task);
+}
+
+/// Each lane has rows of A and Y.
+void prepare_by_rows(Emitter& emit, const Product& product) {
+  const Reading reading = plan_reading(emit, product, product.m.dim.at(emit.lane_capacity()));
+  std::vector<plan::Use> extra;
+  if (reading.scratch) extra.push_back(plan::writes(reading.scratch, Access::own));
+  emit.rows(
+      [product, reading](const Lane& lane) {
+        GemmTask task = task_of(product);
+        task.m = product.m.of_lane(lane);
+        task.k = product.k.of_all(lane);
+        task.a = product.a.operand.rows(lane);
+        task.b = product.b.operand.all(lane);
+        task.y = product.y.operand.rows(lane);
+        if (product.c) task.c = product.c.is_batched() ? product.c.operand.rows(lane) : product.c.operand.all(lane);
+        run(task, reading, lane, {0, product.n.dim.size});
+      },
+      std::move(extra));
+}
+
+/// Each lane has columns of Y, or rows of an Y that is no batch; it reads whatever it needs of A and B.
+void prepare_by_features(Emitter& emit, const Product& product, bool split_rows) {
+  const Reading reading = plan_reading(emit, product, product.m.dim.at(emit.capacity()));
+  std::vector<plan::Use> uses = {plan::writes(product.y.operand, Access::features), plan::reads(product.a.operand, Access::all),
+                                 plan::reads(product.b.operand, Access::all)};
+  if (product.c) uses.push_back(plan::reads(product.c.operand, Access::all));
+  if (reading.scratch) uses.push_back(plan::writes(reading.scratch, Access::own));
+  emit.step(std::move(uses), [product, reading, split_rows](const Lane& lane) {
+    GemmTask task = task_of(product);
+    const std::int64_t m = product.m.of_all(lane);
+    const Range rows = split_rows ? plan::slice_of(m, lane, kGrain) : Range{0, m};
+    task.m = rows.size();
+    task.k = product.k.of_all(lane);
+    task.a = product.a.operand.all(lane) + rows.begin * task.a_m;
+    task.b = product.b.operand.all(lane);
+    task.y = product.y.operand.all(lane) + rows.begin * task.y_m;
+    if (product.c) task.c = product.c.operand.all(lane) + rows.begin * task.c_m;
+    const std::int64_t n = product.n.dim.size;
+    run(task, reading, lane, split_rows ? Range{0, n} : plan::slice_of(n, lane, simd().gemm.panel));
+  });
+}
+
+/// Each lane adds up its own rows into its own copy of Y.
+void prepare_partial(Emitter& emit, Product product) {
+  product.y.operand = emit.partial_out();
+  const Reading reading = plan_reading(emit, product, product.m.dim.size);
+  std::vector<plan::Use> extra = {plan::writes(product.y.operand, Access::own)};
+  if (reading.scratch) extra.push_back(plan::writes(reading.scratch, Access::own));
+  emit.rows(
+      [product, reading](const Lane& lane) {
+        GemmTask task = task_of(product);
+        task.m = product.m.dim.size;
+        task.k = product.k.of_lane(lane);
+        task.a = product.a.operand.rows(lane);
+        task.b = product.b.operand.rows(lane);
+        task.y = product.y.operand.own(lane);
+        run(task, reading, lane, {0, product.n.dim.size});
+      },
+      std::move(extra));
+}
+
+/// Whether sharing out the features of a weight gradient, at the price of a barrier, beats a copy of it per lane.
+bool gradient_by_features(const Emitter& emit, const Product& product) {
+  if (emit.lanes() == 1 || product.c) return true;
+  const std::int64_t m = product.m.dim.size, n = product.n.dim.size;
+  const std::int64_t exchanged = product.k.dim.at(emit.capacity()) * (m + n);
+  return m * n >= kGradientsForFeatures && exchanged < emit.lanes() * m * n;
+}
+
+void prepare_product(Emitter& emit) {
+  Product product = product_of(emit.node());
+  for (Matrix* matrix : {&product.a, &product.b, &product.c}) {
+    if (*matrix) matrix->operand = emit.operand(*matrix->value);
+  }
+  if (product.k.dim.per_row && !gradient_by_features(emit, product)) return prepare_partial(emit, product);
+  product.y.operand = emit.out();
+  if (!product.m.dim.per_row) return prepare_by_features(emit, product, product.m.dim.size >= product.n.dim.size);
+  const bool few_rows = product.m.dim.at(emit.lane_capacity()) <= kRowsForFeatures;
+  const bool large = product.k.dim.size * product.n.dim.size >= kWeightsForFeatures;
+  if (emit.lanes() > 1 && few_rows && large) return prepare_by_features(emit, product, false);
+  prepare_by_rows(emit, product);
+}
+
+}  // namespace
+
+std::vector<plan::KernelEntry> gemm_kernels() {
+  return {{"Gemm", "gemm:tiles", refuses_product, prepare_product}, {"MatMul", "matmul:tiles", refuses_product, prepare_product}};
+}
+
+}  // namespace n2d2::cpu

@@ -1,0 +1,147 @@
+#include "n2d2/backends/cpu/passes/layout.h"
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+#include <set>
+#include <string>
+
+#include "n2d2/ir/memory_order.h"
+
+namespace n2d2::cpu {
+namespace {
+
+using ir::Node;
+using ir::Value;
+using Order = std::vector<int>;
+
+/// How a node wants its batched operands to lie.
+enum class Wish { channels_last, row_major, as_first_input, any };
+
+Wish wish_of(const Node& node) {
+  static const std::set<std::string> channels_last = {
+      "Conv",           "ConvGradInput",   "ConvGradWeight",      "MaxPool",           "MaxPoolGrad",
+      "AveragePool",    "AveragePoolGrad", "GlobalAveragePool",   "GlobalAveragePoolGrad", "BatchNormalization",
+      "BatchNormalizationGrad"};
+  static const std::set<std::string> row_major = {
+      "Gemm",        "MatMul",         "Softmax",         "SoftmaxGrad", "LogSoftmax", "LogSoftmaxGrad",
+      "Flatten",     "Reshape",        "SoftmaxCrossEntropyLoss", "SoftmaxCrossEntropyLossGrad", "MeanSquaredError", "MeanSquaredErrorGrad"};
+  static const std::set<std::string> any = {"Reorder", "ReduceSum", "ReduceMean", "SumTo", "Concat", "Slice", "Pad"};
+  const std::string& name = node.op().name;
+  if (channels_last.contains(name)) return Wish::channels_last;
+  if (row_major.contains(name)) return Wish::row_major;
+  return any.contains(name) ? Wish::any : Wish::as_first_input;
+}
+
+Order batch_first(const Value& value) {
+  Order order(static_cast<std::size_t>(value.rank()));
+  std::iota(order.begin(), order.end(), 0);
+  const int batch = value.type.shape.batch_axis();
+  if (batch > 0) std::rotate(order.begin(), order.begin() + batch, order.begin() + batch + 1);
+  return order;
+}
+
+/// Batch, then the places, then axis 1.
+Order channels_last(const Value& value) {
+  Order order = batch_first(value);
+  if (value.rank() > 2 && value.type.shape.batch_axis() == 0) std::rotate(order.begin() + 1, order.begin() + 2, order.end());
+  return order;
+}
+
+class Layout {
+ public:
+  explicit Layout(ir::Graph& graph) : graph_(graph) {}
+
+  void run() {
+    std::vector<Node*> nodes;
+    for (const auto& node : graph_.nodes()) nodes.push_back(node.get());
+    for (Node* node : nodes) assign(*node);
+  }
+
+ private:
+  void assign(Node& node) {
+    if (node.op().name == "Reorder") return;
+    if (node.op().name == "Transpose") return follow_transpose(node);
+    const Wish wish = wish_of(node);
+    if (wish == Wish::row_major || wish == Wish::channels_last) {
+      for (std::size_t i = 0; i < node.inputs().size(); ++i) {
+        if (node.input(i) != nullptr && node.input(i)->is_batched()) require(node, i, wished(wish, *node.input(i)));
+      }
+    }
+    for (std::size_t i = 0; i < node.outputs().size(); ++i) place_output(node, *node.output(i), wish);
+    if (wish == Wish::as_first_input) align_inputs(node);
+  }
+
+  static Order wished(Wish wish, const Value& value) { return wish == Wish::channels_last ? channels_last(value) : batch_first(value); }
+
+  void place_output(const Node& node, Value& output, Wish wish) {
+    if (!output.is_batched()) {
+      output.order = parameter_order(output);
+    } else if (wish == Wish::row_major || wish == Wish::channels_last) {
+      output.order = wished(wish, output);
+    } else {
+      const Value* model = first_like(node, output);
+      output.order = model != nullptr ? ir::order_of(*model) : batch_first(output);
+    }
+  }
+
+  /// A weight gradient is written in the order of the buffer that stores it.
+  Order parameter_order(const Value& output) const {
+    for (const Node* consumer : graph_.consumers(&output)) {
+      if (consumer->op().name == "AccumulateGradient") return consumer->input(1)->order;
+    }
+    return {};
+  }
+
+  /// The first batched input of the output's rank, of the same shape if there is one.
+  static const Value* first_like(const Node& node, const Value& output) {
+    const Value* found = nullptr;
+    for (const Value* input : node.inputs()) {
+      if (input == nullptr || !input->is_batched() || input->rank() != output.rank()) continue;
+      if (input->shape() == output.shape()) return input;
+      if (found == nullptr && input->shape().batch_axis() == output.shape().batch_axis()) found = input;
+    }
+    return found;
+  }
+
+  void align_inputs(Node& node) {
+    if (node.outputs().empty()) return;
+    const Value& output = *node.output();
+    for (std::size_t i = 0; i < node.inputs().size(); ++i) {
+      const Value* input = node.input(i);
+      if (input != nullptr && input->is_batched() && input->shape() == output.shape()) require(node, i, output.order);
+    }
+  }
+
+  void follow_transpose(Node& node) {
+    const auto& perm = node.integers("perm");
+    Order inverse(perm.size());
+    for (std::size_t i = 0; i < perm.size(); ++i) inverse[static_cast<std::size_t>(perm[i])] = static_cast<int>(i);
+    Order order;
+    for (const int axis : ir::order_of(*node.input(0))) order.push_back(inverse[static_cast<std::size_t>(axis)]);
+    node.output()->order = order;
+  }
+
+  /// Input `i` of the node shall lie in this order: reads a reordered copy of it otherwise.
+  void require(Node& node, std::size_t i, const Order& order) {
+    Value* value = node.input(i);
+    if (ir::same_memory(*value, ir::order_of(*value), order)) return;
+    Value*& copy = copies_[{value, order}];
+    if (copy == nullptr) {
+      Node& reorder = graph_.add_node("Reorder", {value}, {}, {.source = node.source(), .phase = node.phase()});
+      reorder.output()->order = order;
+      graph_.move_last_before(node);
+      copy = reorder.output();
+    }
+    graph_.replace_input(node, i, copy);
+  }
+
+  ir::Graph& graph_;
+  std::map<std::pair<const Value*, Order>, Value*> copies_;
+};
+
+}  // namespace
+
+void assign_layout(ir::Graph& graph) { Layout(graph).run(); }
+
+}  // namespace n2d2::cpu

@@ -1,0 +1,216 @@
+// Matrix products in register tiles: rows of A are broadcast, columns of B are vectors.
+#include "n2d2/backends/cpu/simd/simd.h"
+#include "n2d2/backends/cpu/simd/vec.h"
+
+namespace n2d2::cpu::N2D2_ISA {
+namespace {
+
+// Accumulators and one row of B must fit the registers: 32 with AVX-512, else 16.
+#if defined(__AVX512F__)
+constexpr int kMaxVecs = 4;
+constexpr int kTileRows[kMaxVecs + 1] = {0, 8, 8, 8, 6};
+#else
+constexpr int kMaxVecs = 2;
+constexpr int kTileRows[kMaxVecs + 1] = {0, 8, 6};
+#endif
+constexpr std::int64_t kPanel = kMaxVecs * kLanes;
+constexpr std::int64_t kDepth = 512;     // a panel of this depth stays in the second-level cache
+constexpr std::int64_t kRowsToPack = 32; // from so many rows on, copying a panel of B costs less than reading it with strides
+
+struct Tile {
+  std::int64_t k;
+  const float* a;
+  std::int64_t a_m, a_k;
+  const float* b;
+  std::int64_t b_k;
+  const float* start;  // what the sums start from: C or, further along k, y itself; null: zero
+  std::int64_t start_m;
+  float* y;
+  std::int64_t y_m;
+  int last_columns;  // of the last vector; kLanes when whole
+};
+
+template <int kRows, int kVecs>
+void tile(const Tile& t) {
+  const bool whole = t.last_columns == kLanes;
+  Vec sums[kRows][kVecs];
+#pragma GCC unroll 8
+  for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 4
+    for (int j = 0; j < kVecs; ++j) {
+      const float* start = t.start + i * t.start_m + j * kLanes;
+      const bool part = j + 1 == kVecs && !whole;
+      sums[i][j] = t.start == nullptr ? Vec{} : (part ? load_part(start, t.last_columns) : load(start));
+    }
+  }
+  const float* a = t.a;
+  const float* b = t.b;
+  const std::int64_t a_m = t.a_m;
+  for (std::int64_t k = 0; k < t.k; ++k, a += t.a_k, b += t.b_k) {
+    Vec row[kVecs];
+#pragma GCC unroll 4
+    for (int j = 0; j < kVecs; ++j) row[j] = load(b + j * kLanes);
+#pragma GCC unroll 8
+    for (int i = 0; i < kRows; ++i) {
+      const Vec factor = splat(a[i * a_m]);
+#pragma GCC unroll 4
+      for (int j = 0; j < kVecs; ++j) sums[i][j] = fma(factor, row[j], sums[i][j]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < kRows; ++i) {
+    float* y = t.y + i * t.y_m;
+#pragma GCC unroll 4
+    for (int j = 0; j + 1 < kVecs; ++j) store(y + j * kLanes, sums[i][j]);
+    if (whole) {
+      store(y + (kVecs - 1) * kLanes, sums[i][kVecs - 1]);
+    } else {
+      store_part(y + (kVecs - 1) * kLanes, t.last_columns, sums[i][kVecs - 1]);
+    }
+  }
+}
+
+using TileBody = void (*)(const Tile&);
+constexpr TileBody kTiles[kMaxVecs][8] = {
+    {tile<1, 1>, tile<2, 1>, tile<3, 1>, tile<4, 1>, tile<5, 1>, tile<6, 1>, tile<7, 1>, tile<8, 1>},
+#if defined(__AVX512F__)
+    {tile<1, 2>, tile<2, 2>, tile<3, 2>, tile<4, 2>, tile<5, 2>, tile<6, 2>, tile<7, 2>, tile<8, 2>},
+    {tile<1, 3>, tile<2, 3>, tile<3, 3>, tile<4, 3>, tile<5, 3>, tile<6, 3>, tile<7, 3>, tile<8, 3>},
+    {tile<1, 4>, tile<2, 4>, tile<3, 4>, tile<4, 4>, tile<5, 4>, tile<6, 4>},
+#else
+    {tile<1, 2>, tile<2, 2>, tile<3, 2>, tile<4, 2>, tile<5, 2>, tile<6, 2>},
+#endif
+};
+
+/// `width` columns of B, k steps deep, as rows of `width` floats rounded up to whole vectors.
+void pack_panel(const float* b, std::int64_t b_k, std::int64_t b_n, std::int64_t k, int width, float* panel) {
+  const int padded = (width + kLanes - 1) / kLanes * kLanes;
+  if (b_n == 1) {
+    const int whole = width / kLanes * kLanes;
+    for (std::int64_t i = 0; i < k; ++i) {
+      for (int j = 0; j < whole; j += kLanes) store(panel + i * padded + j, load(b + i * b_k + j));
+      if (whole < width) store(panel + i * padded + whole, load_part(b + i * b_k + whole, width - whole));
+    }
+    return;
+  }
+  constexpr std::int64_t kBlock = 16;  // rows of the panel that are written in turn: few enough to stay in the first-level cache
+  for (std::int64_t i0 = 0; i0 < k; i0 += kBlock) {
+    const std::int64_t i1 = i0 + kBlock < k ? i0 + kBlock : k;
+    for (int j = 0; j < width; ++j) {
+      for (std::int64_t i = i0; i < i1; ++i) panel[i * padded + j] = b[i * b_k + j * b_n];
+    }
+    for (std::int64_t i = i0; i < i1; ++i) {
+      for (int j = width; j < padded; ++j) panel[i * padded + j] = 0.0F;
+    }
+  }
+}
+
+void pack(const float* b, std::int64_t b_k, std::int64_t b_n, std::int64_t k, std::int64_t n, float* panels) {
+  for (std::int64_t j = 0; j < n; j += kPanel) {
+    const int width = static_cast<int>(n - j < kPanel ? n - j : kPanel);
+    pack_panel(b + j * b_n, b_k, b_n, k, width, panels + j * k);
+  }
+}
+
+/// The panel of B that begins at column j and step k0, and the distance of its rows in t.b_k.
+const float* panel_of(const GemmTask& task, std::int64_t j, int width, std::int64_t k0, std::int64_t depth, std::int64_t* b_k) {
+  const int padded = (width + kLanes - 1) / kLanes * kLanes;
+  *b_k = padded;
+  if (task.panels != nullptr) return task.panels + j * task.k + k0 * padded;
+  const float* b = task.b + k0 * task.b_k + j * task.b_n;
+  if (task.b_n == 1 && width == padded && task.m < kRowsToPack) {
+    *b_k = task.b_k;
+    return b;
+  }
+  pack_panel(b, task.b_k, task.b_n, depth, width, task.scratch);
+  return task.scratch;
+}
+
+/// C that is added as it is, in rows of neighbours, is where the sums start. Any other comes on top, by `finish`.
+bool starts_from_c(const GemmTask& task) { return task.c != nullptr && task.alpha == 1.0F && task.beta == 1.0F && (task.c_n == 1 || task.n == 1); }
+
+void finish(const GemmTask& task) {
+  for (std::int64_t i = 0; i < task.m; ++i) {
+    float* y = task.y + i * task.y_m;
+    for (std::int64_t j = 0; j < task.n; ++j) {
+      y[j] *= task.alpha;
+      if (task.c != nullptr) y[j] += task.beta * task.c[i * task.c_m + j * task.c_n];
+    }
+  }
+}
+
+void run(const GemmTask& task) {
+  const bool from_c = starts_from_c(task);
+  std::int64_t k0 = 0;
+  do {  // also once when k is 0: y is zero, or C
+    const std::int64_t depth = task.k - k0 < kDepth ? task.k - k0 : kDepth;
+    const float* start = k0 > 0 ? task.y : (from_c ? task.c : nullptr);
+    const std::int64_t start_m = k0 > 0 ? task.y_m : task.c_m;
+    for (std::int64_t j = 0; j < task.n; j += kPanel) {
+      const int width = static_cast<int>(task.n - j < kPanel ? task.n - j : kPanel);
+      const int vecs = (width + kLanes - 1) / kLanes;
+      Tile t{.k = depth, .a = nullptr, .a_m = task.a_m, .a_k = task.a_k, .b = nullptr, .b_k = 0, .start = nullptr, .start_m = start_m,
+             .y = nullptr, .y_m = task.y_m, .last_columns = width - (vecs - 1) * kLanes};
+      t.b = panel_of(task, j, width, k0, depth, &t.b_k);
+      for (std::int64_t i = 0; i < task.m; i += kTileRows[vecs]) {
+        const std::int64_t rows = task.m - i < kTileRows[vecs] ? task.m - i : kTileRows[vecs];
+        t.a = task.a + i * task.a_m + k0 * task.a_k;
+        t.y = task.y + i * task.y_m + j;
+        if (start != nullptr) t.start = start + i * start_m + j;
+        kTiles[vecs - 1][rows - 1](t);
+      }
+    }
+    k0 += kDepth;
+  } while (k0 < task.k);
+  if (task.alpha != 1.0F || (task.c != nullptr && !from_c)) finish(task);
+}
+
+/// kRows x kColumns scalar products of vectors of length k; what is left over of k sits in the last vector, padded by zeros.
+template <int kRows, int kColumns>
+void dot_tile(const GemmTask& task, std::int64_t i0, std::int64_t j0) {
+  const float* a = task.a + i0 * task.a_m;
+  const float* b = task.b + j0 * task.b_n;
+  Vec sums[kRows][kColumns] = {};
+  const auto add = [&](auto read, std::int64_t k) {
+    Vec column[kColumns];
+#pragma GCC unroll 4
+    for (int j = 0; j < kColumns; ++j) column[j] = read(b + j * task.b_n + k);
+#pragma GCC unroll 4
+    for (int i = 0; i < kRows; ++i) {
+      const Vec row = read(a + i * task.a_m + k);
+#pragma GCC unroll 4
+      for (int j = 0; j < kColumns; ++j) sums[i][j] = fma(row, column[j], sums[i][j]);
+    }
+  };
+  std::int64_t k = 0;
+  for (; k + kLanes <= task.k; k += kLanes) add([](const float* p) { return load(p); }, k);
+  const int left = static_cast<int>(task.k - k);
+  if (left > 0) add([left](const float* p) { return load_part(p, left); }, k);
+  for (int i = 0; i < kRows; ++i) {
+    for (int j = 0; j < kColumns; ++j) {
+      float value = task.alpha * sum(sums[i][j]);
+      if (task.c != nullptr) value += task.beta * task.c[(i0 + i) * task.c_m + (j0 + j) * task.c_n];
+      task.y[(i0 + i) * task.y_m + j0 + j] = value;
+    }
+  }
+}
+
+void dot(const GemmTask& task) {
+  using Body = void (*)(const GemmTask&, std::int64_t, std::int64_t);
+  constexpr Body kDots[4][2] = {{dot_tile<1, 4>, dot_tile<1, 1>}, {dot_tile<2, 4>, dot_tile<2, 1>}, {dot_tile<3, 4>, dot_tile<3, 1>},
+                                {dot_tile<4, 4>, dot_tile<4, 1>}};
+  for (std::int64_t i = 0; i < task.m; i += 4) {
+    const Body* bodies = kDots[(task.m - i < 4 ? task.m - i : 4) - 1];
+    std::int64_t j = 0;
+    for (; j + 4 <= task.n; j += 4) bodies[0](task, i, j);
+    for (; j < task.n; ++j) bodies[1](task, i, j);
+  }
+}
+
+}  // namespace
+
+void add_gemm(Simd& table) {
+  table.gemm = {.run = run, .dot = dot, .pack = pack, .panel = kPanel, .lanes = kLanes, .depth = kDepth};
+}
+
+}  // namespace n2d2::cpu::N2D2_ISA

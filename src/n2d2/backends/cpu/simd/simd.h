@@ -1,0 +1,42 @@
+// The vector bodies of the CPU kernels, chosen once for the machine this runs on.
+// To add one: a pointer here, its body in simd/<name>.cpp, which puts it in by `void add_<name>(Simd& table)`, and a line in simd/table.cpp.
+#pragma once
+#include <cstdint>
+
+#include "n2d2/backends/cpu/simd/gemm.h"
+
+namespace n2d2::solvers {
+struct UpdateArguments;
+}
+
+namespace n2d2::cpu {
+
+struct Simd {
+  const char* isa = nullptr;
+  int lanes = 0;  ///< floats in a vector
+
+  // simd/update.cpp
+  /// One solver step on `n` weights; the same bits however a parameter is sliced.
+  void (*update)(const solvers::UpdateArguments& arguments, float* weights, const float* gradient, float* const* slots, std::int64_t n) = nullptr;
+
+  // simd/gemm.cpp
+  GemmBodies gemm;
+};
+
+/// The table of this machine, or of the environment variable N2D2_ISA = generic | avx2 | avx512; throws ValueError when that names
+/// something else or something the machine lacks.
+const Simd& simd();
+/// The table of one instruction set, or null when the machine lacks it. Throws ValueError for an unknown name.
+const Simd* simd_of(const char* isa);
+
+namespace generic {
+const Simd& table();
+}
+namespace avx2 {
+const Simd& table();
+}
+namespace avx512 {
+const Simd& table();
+}
+
+}  // namespace n2d2::cpu

@@ -1,0 +1,30 @@
+// Puts the bodies of one instruction set into its table.
+#include "n2d2/backends/cpu/simd/simd.h"
+#include "n2d2/backends/cpu/simd/vec.h"
+
+namespace n2d2::cpu::N2D2_ISA {
+
+void add_update(Simd& table);
+void add_gemm(Simd& table);
+
+namespace {
+
+#define N2D2_TEXT_OF(x) #x
+#define N2D2_TEXT(x) N2D2_TEXT_OF(x)
+Simd make_table() {
+  Simd table;
+  table.isa = N2D2_TEXT(N2D2_ISA);
+  table.lanes = kLanes;
+  add_update(table);
+  add_gemm(table);
+  return table;
+}
+
+}  // namespace
+
+const Simd& table() {
+  static const Simd made = make_table();
+  return made;
+}
+
+}  // namespace n2d2::cpu::N2D2_ISA

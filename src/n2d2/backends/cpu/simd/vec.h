@@ -1,0 +1,80 @@
+// The vector type of the instruction set this file is compiled for: GCC vector extensions, and the few operations they lack.
+// Only for the bodies in this folder. Everything is static: an inline function of a special instruction set must not be merged
+// with its namesake of another one.
+#pragma once
+#include <cstdint>
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+namespace n2d2::cpu::N2D2_ISA {
+
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+#elif defined(__AVX2__)
+constexpr int kLanes = 8;
+#else
+constexpr int kLanes = 4;
+#endif
+constexpr int kVecBytes = kLanes * 4;
+
+typedef float Vec __attribute__((vector_size(kVecBytes)));
+/// Lanes of 32-bit integers: what comparing two Vec gives (all bits set where true).
+typedef std::int32_t VecInt __attribute__((vector_size(kVecBytes)));
+typedef float VecAnywhere __attribute__((vector_size(kVecBytes), aligned(4), may_alias));
+
+static inline Vec load(const float* p) { return *reinterpret_cast<const VecAnywhere*>(p); }
+static inline void store(float* p, Vec v) { *reinterpret_cast<VecAnywhere*>(p) = v; }
+/// Minus zero, not plus: x - 0 is x for every x, so nothing but the broadcast is left.
+static inline Vec splat(float a) { return a - Vec{}; }
+static inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
+static inline Vec min(Vec a, Vec b) { return a < b ? a : b; }
+
+/// a * b + c, in one rounding where the machine has it.
+static inline Vec fma(Vec a, Vec b, Vec c) {
+#if defined(__AVX512F__)
+  return _mm512_fmadd_ps(a, b, c);
+#elif defined(__FMA__)
+  return _mm256_fmadd_ps(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
+static inline Vec sqrt(Vec a) {
+#if defined(__AVX512F__)
+  return _mm512_sqrt_ps(a);
+#elif defined(__AVX2__)
+  return _mm256_sqrt_ps(a);
+#else
+  return __builtin_ia32_sqrtps(a);
+#endif
+}
+
+/// The first `n` < kLanes numbers at p, zeros in the other lanes; touches no byte behind them.
+static inline Vec load_part(const float* p, int n) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1U << n) - 1U), p);
+#else
+  Vec v{};
+  for (int i = 0; i < n; ++i) v[i] = p[i];
+  return v;
+#endif
+}
+static inline void store_part(float* p, int n, Vec v) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1U << n) - 1U), v);
+#else
+  for (int i = 0; i < n; ++i) p[i] = v[i];
+#endif
+}
+
+/// Sum of the lanes, in a fixed order.
+static inline float sum(Vec v) {
+  float total = 0.0F;
+  for (int i = 0; i < kLanes; ++i) total += v[i];
+  return total;
+}
+
+}  // namespace n2d2::cpu::N2D2_ISA

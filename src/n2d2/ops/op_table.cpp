@@ -1,0 +1,62 @@
+#include "n2d2/ops/op_table.h"
+
+#include "n2d2/ops/ops.h"
+
+namespace n2d2::ops {
+
+const ir::OpSet& op_set() {
+  static const ir::OpSet set(std::vector<OpDef>{
+      add(),
+      sub(),
+      mul(),
+      div(),
+      relu(),
+      relu_grad(),
+      leaky_relu(),
+      leaky_relu_grad(),
+      sigmoid(),
+      sigmoid_grad(),
+      tanh(),
+      tanh_grad(),
+      softmax(),
+      softmax_grad(),
+      log_softmax(),
+      log_softmax_grad(),
+      conv(),
+      conv_grad_input(),
+      conv_grad_weight(),
+      gemm(),
+      matmul(),
+      max_pool(),
+      max_pool_grad(),
+      average_pool(),
+      average_pool_grad(),
+      global_average_pool(),
+      global_average_pool_grad(),
+      batch_normalization(),
+      batch_normalization_grad(),
+      dropout(),
+      dropout_grad(),
+      flatten(),
+      reshape(),
+      transpose(),
+      reorder(),
+      concat(),
+      slice(),
+      pad(),
+      reduce_mean(),
+      reduce_mean_grad(),
+      reduce_sum(),
+      reduce_sum_grad(),
+      sum_to(),
+      softmax_cross_entropy_loss(),
+      softmax_cross_entropy_loss_grad(),
+      mean_squared_error(),
+      mean_squared_error_grad(),
+      accumulate_gradient(),
+      lane_sum(),
+  });
+  return set;
+}
+
+}  // namespace n2d2::ops

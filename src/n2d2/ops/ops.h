@@ -1,0 +1,59 @@
+// Every operator's record, one function each; op_table.cpp lists them.
+#pragma once
+#include "n2d2/ir/op_def.h"
+
+namespace n2d2::ops {
+
+using ir::OpDef;
+
+OpDef add();
+OpDef sub();
+OpDef mul();
+OpDef div();
+OpDef relu();
+OpDef relu_grad();
+OpDef leaky_relu();
+OpDef leaky_relu_grad();
+OpDef sigmoid();
+OpDef sigmoid_grad();
+OpDef tanh();
+OpDef tanh_grad();
+OpDef softmax();
+OpDef softmax_grad();
+OpDef log_softmax();
+OpDef log_softmax_grad();
+OpDef conv();
+OpDef conv_grad_input();
+OpDef conv_grad_weight();
+OpDef gemm();
+OpDef matmul();
+OpDef max_pool();
+OpDef max_pool_grad();
+OpDef average_pool();
+OpDef average_pool_grad();
+OpDef global_average_pool();
+OpDef global_average_pool_grad();
+OpDef batch_normalization();
+OpDef batch_normalization_grad();
+OpDef dropout();
+OpDef dropout_grad();
+OpDef flatten();
+OpDef reshape();
+OpDef transpose();
+OpDef reorder();
+OpDef concat();
+OpDef slice();
+OpDef pad();
+OpDef reduce_mean();
+OpDef reduce_mean_grad();
+OpDef reduce_sum();
+OpDef reduce_sum_grad();
+OpDef sum_to();
+OpDef softmax_cross_entropy_loss();
+OpDef softmax_cross_entropy_loss_grad();
+OpDef mean_squared_error();
+OpDef mean_squared_error_grad();
+OpDef accumulate_gradient();
+OpDef lane_sum();
+
+}  // namespace n2d2::ops

@@ -1,0 +1,39 @@
+#include "n2d2/passes/lane_sums.h"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+namespace n2d2::passes {
+namespace {
+
+constexpr std::array<std::string_view, 6> kReductions = {"Gemm", "MatMul", "ConvGradWeight", "ReduceSum", "ReduceMean", "SumTo"};
+
+bool reads_partial(const ir::Node& node) { return node.op().name == "AccumulateGradient" || node.op().name == "LaneSum"; }
+
+}  // namespace
+
+bool sums_over_rows(const ir::Node& node) {
+  const bool reads_batch = std::any_of(node.inputs().begin(), node.inputs().end(), [](const ir::Value* v) { return v != nullptr && v->is_batched(); });
+  return reads_batch && !node.output()->is_batched() &&
+         std::find(kReductions.begin(), kReductions.end(), node.op().name) != kReductions.end();
+}
+
+void add_lane_sums(ir::Graph& graph) {
+  std::vector<ir::Node*> nodes;
+  for (const auto& node : graph.nodes()) nodes.push_back(node.get());
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    ir::Node* node = nodes[i];
+    if (!sums_over_rows(*node)) continue;
+    for (ir::Value* output : node->outputs()) {
+      const auto consumers = graph.consumers(output);
+      const bool is_output = std::find(graph.outputs().begin(), graph.outputs().end(), output) != graph.outputs().end();
+      if (!is_output && std::all_of(consumers.begin(), consumers.end(), [](const ir::Node* c) { return reads_partial(*c); })) continue;
+      ir::Node& sum = graph.add_node("LaneSum", {output}, {}, {.source = node->source(), .phase = node->phase()});
+      if (i + 1 < nodes.size()) graph.move_last_before(*nodes[i + 1]);
+      graph.replace_uses(output, sum.output(), &sum);
+    }
+  }
+}
+
+}  // namespace n2d2::passes

@@ -1,0 +1,39 @@
+// The emitter of the compiler: keeps what the kernels ask for until memory is planned.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "n2d2/plan/emitter.h"
+#include "n2d2/plan/planned_step.h"
+#include "n2d2/plan/storage_map.h"
+
+namespace n2d2::plan {
+
+class CollectingEmitter final : public Emitter {
+ public:
+  CollectingEmitter(StorageMap& storages, std::int64_t capacity, int lanes) : storages_(storages), capacity_(capacity), lanes_(lanes) {}
+
+  void begin(const ir::Node& node, const std::string& kernel);
+
+  Operand operand(const ir::Value& value) override { return Operand(storages_.of(value)); }
+  Operand partial_out(std::size_t i) override { return Operand(storages_.make_partial(*node().output(i))); }
+  bool is_partial(std::size_t i) override { return storages_.of(*node().input(i))->per_lane; }
+  Operand scratch(std::int64_t bytes) override { return Operand(storages_.scratch("scratch of " + node().label(), bytes, -1)); }
+  Operand packed(std::int64_t bytes) override { return Operand(storages_.scratch("packed for " + node().label(), bytes, kPacked)); }
+  void step(std::vector<Use> uses, Run run) override { add(std::move(uses), std::move(run), false); }
+  void single(Run run, std::vector<Use> extra) override;
+  void pack(Operand parameter, Operand packed, Run run) override;
+
+  std::vector<PlannedStep> forward, backward;
+  std::vector<Step> packs;
+
+ private:
+  void add(std::vector<Use> uses, Run run, bool single);
+
+  StorageMap& storages_;
+  std::int64_t capacity_;
+  int lanes_;
+  std::string label_;
+};
+
+}  // namespace n2d2::plan

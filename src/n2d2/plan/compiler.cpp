@@ -1,0 +1,102 @@
+#include "n2d2/plan/compiler.h"
+
+#include <fmt/core.h>
+
+#include "n2d2/core/error.h"
+#include "n2d2/passes/lane_sums.h"
+#include "n2d2/passes/output_copies.h"
+#include "n2d2/passes/pool_before_relu.h"
+#include "n2d2/plan/barriers.h"
+
+namespace n2d2::plan {
+
+void Compiler::run() {
+  run_passes();
+  StorageMap storages(plan_.graph_, plan_.storages_);
+  CollectingEmitter emitter(storages, plan_.options_.capacity, plan_.options_.lanes);
+  for (const auto& node : plan_.graph_.nodes()) {
+    if (!storages.is_elided(*node)) choose_kernel(emitter, *node);
+  }
+  assign_segments(emitter.forward);
+  assign_segments(emitter.backward);
+  plan_.sizes_ = plan_memory({plan_.storages_, emitter.forward, emitter.backward, plan_.options_.capacity, plan_.options_.lanes});
+  plan_.pack_.segments.clear();
+  if (!emitter.packs.empty()) plan_.pack_.segments.push_back(std::move(emitter.packs));
+  plan_.forward_ = program_of(emitter.forward);
+  plan_.backward_ = program_of(emitter.backward);
+  plan_.bases_.assign(static_cast<std::size_t>(plan_.options_.lanes), std::vector<char*>(static_cast<std::size_t>(storages.regions()), nullptr));
+  bind_names(storages);
+}
+
+void Compiler::run_passes() {
+  ir::Graph& graph = plan_.graph_;
+  passes::move_pool_before_relu(graph);
+  std::vector<ir::Value*> outputs = graph.outputs();
+  forward_outputs_ = outputs.size();
+  if (plan_.options_.keep) {
+    backward_ = passes::add_backward(graph, {.input_gradients = plan_.options_.input_gradients});
+    for (ir::Value* gradient : backward_.input_gradients) {
+      if (gradient != nullptr) outputs.push_back(gradient);
+    }
+    graph.set_outputs(outputs);
+  }
+  passes::add_lane_sums(graph);
+  passes::add_output_copies(graph);
+  graph.erase_dead_nodes();
+  backend_.run_passes(graph);
+  ir::verify(graph);
+}
+
+void Compiler::choose_kernel(CollectingEmitter& emitter, const ir::Node& node) const {
+  std::string reasons;
+  for (const KernelEntry& kernel : backend_.kernels()) {
+    if (kernel.op != node.op().name) continue;
+    const std::string reason = kernel.refuses != nullptr ? kernel.refuses(node) : std::string();
+    if (reason.empty()) {
+      emitter.begin(node, kernel.name);
+      return kernel.prepare(emitter);
+    }
+    reasons += fmt::format("; {}: {}", kernel.name, reason);
+  }
+  throw UnsupportedError(fmt::format("{}: no kernel of backend {}{}", node.label(), backend_.name(), reasons));
+}
+
+Program Compiler::program_of(std::vector<PlannedStep>& steps) {
+  Program program;
+  for (PlannedStep& step : steps) {
+    program.segments.resize(static_cast<std::size_t>(step.segment) + 1);
+    program.segments.back().push_back({std::move(step.label), std::move(step.run), step.single});
+  }
+  return program;
+}
+
+void Compiler::bind_names(StorageMap& storages) {
+  Externals& externals = plan_.externals_;
+  const auto region_of = [&](const ir::Value* value) { return value == nullptr ? -1 : storages.of(*value)->region; };
+  for (const auto& value : plan_.graph_.values()) {
+    switch (value->kind) {
+      case ir::ValueKind::input:
+        if (!value->name.starts_with("gradient:")) externals.inputs.push_back(region_of(value.get()));
+        break;
+      case ir::ValueKind::parameter:
+      case ir::ValueKind::buffer:
+        externals.state[value->name] = region_of(value.get());
+        break;
+      case ir::ValueKind::constant:
+        plan_.bind(region_of(value.get()), value->data.data());
+        break;
+      case ir::ValueKind::activation:
+        break;
+    }
+  }
+  const auto& outputs = plan_.graph_.outputs();
+  for (std::size_t i = 0; i < forward_outputs_; ++i) externals.outputs.push_back(region_of(outputs[i]));
+  for (const ir::Value* gradient : backward_.output_gradients) externals.output_gradients.push_back(region_of(gradient));
+  std::size_t next = forward_outputs_;
+  for (const ir::Value* gradient : backward_.input_gradients) {
+    externals.input_gradients.push_back(gradient == nullptr ? -1 : region_of(outputs[next++]));
+  }
+  for (const ir::Value* parameter : backward_.parameters) externals.gradients_of.push_back(parameter->name);
+}
+
+}  // namespace n2d2::plan

@@ -1,0 +1,22 @@
+#include "n2d2/plan/emitter.h"
+
+#include <algorithm>
+
+namespace n2d2::plan {
+
+void Emitter::rows(Run run, std::vector<Use> extra) {
+  std::vector<Use> uses = std::move(extra);
+  const auto add = [&](Operand operand, Use use) {
+    const bool given =
+        std::any_of(uses.begin(), uses.end(), [&](const Use& other) { return other.operand.storage() == operand.storage(); });
+    if (!given) uses.push_back(use);
+  };
+  const auto access = [](const ir::Value& value) { return value.is_batched() ? Access::rows : Access::all; };
+  for (std::size_t i = 0; i < node().outputs().size(); ++i) add(out(i), writes(out(i), access(*node().output(i))));
+  for (std::size_t i = 0; i < node().inputs().size(); ++i) {
+    if (node().input(i) != nullptr) add(in(i), reads(in(i), access(*node().input(i))));
+  }
+  step(std::move(uses), std::move(run));
+}
+
+}  // namespace n2d2::plan

@@ -1,0 +1,212 @@
+#include "n2d2/plan/network.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "n2d2/core/error.h"
+#include "n2d2/plan/executor.h"
+
+namespace n2d2::plan {
+namespace {
+
+std::int64_t bytes_of(const ir::TensorType& type, std::int64_t rows) {
+  return type.shape.elements(rows) * static_cast<std::int64_t>(size_of(type.dtype));
+}
+
+/// Binds null addresses to a stand-in that is made when first needed.
+void bind_or(Plan& plan, const std::vector<int>& regions, const std::vector<void*>& addresses, AlignedBuffer& stand_in, std::int64_t bytes) {
+  for (std::size_t i = 0; i < regions.size(); ++i) {
+    if (regions[i] < 0) continue;
+    void* address = i < addresses.size() ? addresses[i] : nullptr;
+    if (address == nullptr) {
+      if (stand_in.data() == nullptr) stand_in = AlignedBuffer(static_cast<std::size_t>(bytes));
+      address = stand_in.data();
+    }
+    plan.bind(regions[i], address);
+  }
+}
+
+std::int64_t largest(const std::vector<ir::Value*>& values, std::int64_t rows) {
+  std::int64_t bytes = 0;
+  for (const ir::Value* value : values) bytes = std::max(bytes, bytes_of(value->type, rows));
+  return bytes;
+}
+
+}  // namespace
+
+Network::Network(const Backend& backend, std::int64_t capacity, int lanes) : backend_(backend), capacity_(capacity), lanes_(lanes) {
+  if (capacity < 1) throw ValueError(fmt::format("capacity: expected at least 1 row, got {}", capacity));
+  if (lanes < 0) throw ValueError(fmt::format("lanes: expected 0 (by rule) or more, got {}", lanes));
+  if (lanes_ == 0) lanes_ = default_lanes();
+}
+
+void Network::set_graph(Mode mode, const ir::Graph& graph) {
+  const std::lock_guard lock(mutex_);
+  ir::verify(graph);
+  store_.add(graph);
+  graphs_.insert_or_assign(mode, graph.clone());
+  plans_.clear();
+  update_.reset();
+}
+
+void Network::bind(const std::string& name, void* memory) {
+  const std::lock_guard lock(mutex_);
+  store_.bind(name, static_cast<float*>(memory));
+}
+
+void Network::bind_gradient(const std::string& parameter, void* memory) {
+  const std::lock_guard lock(mutex_);
+  store_.bind_gradient(parameter, static_cast<float*>(memory));
+}
+
+void Network::set_trainable(const std::vector<std::string>& parameters) {
+  const std::lock_guard lock(mutex_);
+  store_.set_trainable(parameters);
+  plans_.clear();
+  update_.reset();
+}
+
+void Network::set_solver(const std::string& parameter, std::shared_ptr<solvers::Solver> solver) {
+  const std::lock_guard lock(mutex_);
+  store_.set_solver(parameter, std::move(solver));
+  update_.reset();
+}
+
+void Network::check(const ForwardCall& call) const {
+  const auto graph = graphs_.find(call.mode);
+  if (graph == graphs_.end()) throw StateError("the network has no graph for this mode; call set_graph first");
+  const std::size_t inputs = graph->second.values_of(ir::ValueKind::input).size();
+  if (call.inputs.size() != inputs) throw ValueError(fmt::format("expected {} inputs, got {}", inputs, call.inputs.size()));
+  const std::size_t outputs = graph->second.outputs().size();
+  if (call.outputs.size() != outputs) throw ValueError(fmt::format("expected {} outputs, got {}", outputs, call.outputs.size()));
+  if (call.rows < 1) throw ShapeError(fmt::format("expected at least one row, got {}", call.rows));
+}
+
+void Network::grow(std::int64_t rows) {
+  if (rows <= capacity_) return;
+  capacity_ = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(rows)));
+  plans_.clear();
+}
+
+std::shared_ptr<PlanEntry>& Network::plan_for(const PlanKey& key) {
+  std::shared_ptr<PlanEntry>& entry = plans_[key];
+  if (entry) return entry;
+  ir::Graph graph = graphs_.at(static_cast<Mode>(key.mode)).clone();
+  for (const auto& value : graph.values()) {
+    if (value->kind == ir::ValueKind::parameter) value->trainable = store_.find(value->name).trainable;
+  }
+  auto made = std::make_shared<PlanEntry>();
+  made->plan = std::make_unique<Plan>(
+      graph, backend_, PlanOptions{.capacity = capacity_, .lanes = lanes_, .keep = key.keep, .input_gradients = key.input_gradients});
+  return entry = std::move(made);
+}
+
+void Network::bind_state(PlanEntry& entry) {
+  if (entry.bound_version == store_.version()) return;
+  for (const auto& [name, region] : entry.plan->externals().state) entry.plan->bind(region, store_.address(name));
+  entry.bound_version = store_.version();
+  entry.packed_version = 0;
+}
+
+void Network::prepare(PlanEntry& entry, const std::vector<void*>& inputs) {
+  bind_state(entry);
+  const auto& regions = entry.plan->externals().inputs;
+  for (std::size_t i = 0; i < regions.size(); ++i) entry.plan->bind(regions[i], inputs[i]);
+}
+
+std::int64_t Network::forward(const ForwardCall& call) {
+  const std::lock_guard lock(mutex_);
+  check(call);
+  grow(call.rows);
+  const std::shared_ptr<PlanEntry>& entry =
+      plan_for({.mode = static_cast<int>(call.mode), .keep = call.keep, .input_gradients = call.keep && call.input_gradients});
+  Plan& plan = *entry->plan;
+  prepare(*entry, call.inputs);
+  for (std::size_t i = 0; i < call.outputs.size(); ++i) plan.bind(plan.externals().outputs[i], call.outputs[i]);
+  if (call.mode == Mode::train) ++weights_version_;  // the host may write weights between training steps without a word
+  if (entry->packed_version != weights_version_) plan.pack();
+  entry->packed_version = weights_version_;
+  const RunArguments arguments{.random_key = call.key};
+  if (!call.keep) {
+    plan.forward(call.rows, arguments);
+    return 0;
+  }
+  Pending& pending = pending_.take();
+  if (entry->spare.empty()) entry->spare.push_back(plan.make_saved_block());
+  pending.block = std::move(entry->spare.back());
+  entry->spare.pop_back();
+  pending.inputs.assign(call.inputs.begin(), call.inputs.end());
+  pending.rows = call.rows;
+  pending.key = call.key;
+  pending.update_count = update_count_;
+  pending.entry = entry;
+  plan.bind_saved(*pending.block);
+  plan.forward(call.rows, arguments);
+  return pending.id;
+}
+
+void Network::check_current(const Pending& pending) const {
+  if (pending.update_count == update_count_) return;
+  throw StateError(
+      "backward over outdated weights: they were updated after this forward ran. Sum the losses and call backward once, "
+      "or run forward again (PyTorch: or wrap with update=\"torch\")");
+}
+
+void Network::backward(const BackwardCall& call) {
+  const std::lock_guard lock(mutex_);
+  Pending& pending = pending_.find(call.state);
+  check_current(pending);
+  PlanEntry& entry = *pending.entry;
+  Plan& plan = *entry.plan;
+  prepare(entry, pending.inputs);
+  if (entry.packed_version == 0) plan.pack();
+  plan.bind_saved(*pending.block);
+  const auto& graph = plan.graph();
+  bind_or(plan, plan.externals().output_gradients, call.output_gradients, entry.zeros, largest(graph.outputs(), plan.options().capacity));
+  bind_or(plan, plan.externals().input_gradients, call.input_gradients, entry.discard, largest(graph.outputs(), plan.options().capacity));
+  const RunArguments arguments{
+      .random_key = pending.key, .accumulate_gradients = call.accumulate, .store_gradients = call.weights};
+  plan.backward(pending.rows, arguments);
+  if (call.weights) {
+    for (const std::string& name : plan.externals().gradients_of) store_.find(name).has_gradient = true;
+    rows_since_update_ = (call.accumulate ? rows_since_update_ : 0) + pending.rows;
+  }
+  pending_.release(pending);
+}
+
+void Network::drop(std::int64_t state) {
+  const std::lock_guard lock(mutex_);
+  pending_.release(pending_.find(state));
+}
+
+void Network::update() {
+  const std::lock_guard lock(mutex_);
+  if (!update_) update_ = std::make_unique<UpdateProgram>(store_, backend_, lanes_);
+  update_->run(rows_since_update_);
+  rows_since_update_ = 0;
+  ++update_count_;
+  ++weights_version_;
+}
+
+void Network::refresh() {
+  const std::lock_guard lock(mutex_);
+  ++weights_version_;
+}
+
+std::string Network::plan_text() {
+  const std::lock_guard lock(mutex_);
+  if (plans_.empty()) {
+    for (const auto& [mode, graph] : graphs_) plan_for({.mode = static_cast<int>(mode), .keep = mode == Mode::train});
+  }
+  std::string text;
+  for (const auto& [key, entry] : plans_) {
+    text += fmt::format("== plan: {}{}{}, up to {} rows, {} lanes\n", key.mode == 0 ? "train" : "evaluate", key.keep ? ", backward" : "",
+                        key.input_gradients ? ", input gradients" : "", entry->plan->options().capacity, lanes_);
+    text += entry->plan->text();
+  }
+  return text;
+}
+
+}  // namespace n2d2::plan

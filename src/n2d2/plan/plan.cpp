@@ -1,0 +1,84 @@
+#include "n2d2/plan/plan.h"
+
+#include <fmt/format.h>
+
+#include <array>
+
+#include "n2d2/plan/compiler.h"
+#include "n2d2/plan/executor.h"
+
+namespace n2d2::plan {
+namespace {
+
+void append(std::string& text, const char* title, const Program& program) {
+  text += fmt::format("{}:\n", title);
+  for (std::size_t s = 0; s < program.segments.size(); ++s) {
+    for (const Step& step : program.segments[s]) text += fmt::format("  {:3} {}{}\n", s, step.label, step.single ? " (lane 0)" : "");
+  }
+}
+
+}  // namespace
+
+Plan::Plan(const ir::Graph& graph, const Backend& backend, const PlanOptions& options) : options_(options), graph_(graph.clone()) {
+  Compiler(*this, backend).run();
+  shared_arena_ = AlignedBuffer(static_cast<std::size_t>(sizes_.shared));
+  packed_ = AlignedBuffer(static_cast<std::size_t>(sizes_.packed));
+  for (int lane = 0; lane < options.lanes; ++lane) {
+    auto& bases = bases_[static_cast<std::size_t>(lane)];
+    bases[kLocal] = local_arenas_.emplace_back(static_cast<std::size_t>(sizes_.local)).data();
+    bases[kShared] = shared_arena_.data();
+    bases[kPacked] = packed_.data();
+  }
+  run_lanes_.resize(static_cast<std::size_t>(options.lanes));
+}
+
+void Plan::bind(int region, void* address) {
+  if (region < 0) return;
+  for (auto& bases : bases_) bases[static_cast<std::size_t>(region)] = static_cast<char*>(address);
+}
+
+void Plan::bind_saved(SavedBlock& block) {
+  for (std::size_t lane = 0; lane < bases_.size(); ++lane) {
+    bases_[lane][kSavedLocal] = block.local[lane].data();
+    bases_[lane][kSavedShared] = block.shared.data();
+  }
+}
+
+std::unique_ptr<SavedBlock> Plan::make_saved_block() const {
+  auto block = std::make_unique<SavedBlock>();
+  for (int lane = 0; lane < options_.lanes; ++lane) block->local.emplace_back(static_cast<std::size_t>(sizes_.saved_local));
+  block->shared = AlignedBuffer(static_cast<std::size_t>(sizes_.saved_shared));
+  return block;
+}
+
+void Plan::pack() { run(pack_, 0, RunArguments{}); }
+void Plan::forward(std::int64_t rows, const RunArguments& arguments) { run(forward_, rows, arguments); }
+void Plan::backward(std::int64_t rows, const RunArguments& arguments) { run(backward_, rows, arguments); }
+
+void Plan::run(const Program& program, std::int64_t rows, const RunArguments& arguments) {
+  if (program.empty()) return;
+  for (int index = 0; index < options_.lanes; ++index) {
+    const Range range = part_of(rows, index, options_.lanes);
+    run_lanes_[static_cast<std::size_t>(index)] = {.index = index,
+                                                   .count = options_.lanes,
+                                                   .row0 = range.begin,
+                                                   .rows = range.size(),
+                                                   .total_rows = rows,
+                                                   .bases = bases_[static_cast<std::size_t>(index)].data(),
+                                                   .arguments = &arguments};
+  }
+  const std::array<const Program*, 1> programs = {&program};
+  plan::run(programs, run_lanes_);
+}
+
+std::string Plan::text() const {
+  std::string text = ir::to_text(graph_);
+  append(text, "pack", pack_);
+  append(text, "forward", forward_);
+  append(text, "backward", backward_);
+  text += fmt::format("bytes: local {} and saved {} per lane, shared {}, saved shared {}, packed {}\n", sizes_.local, sizes_.saved_local,
+                      sizes_.shared, sizes_.saved_shared, sizes_.packed);
+  return text;
+}
+
+}  // namespace n2d2::plan

@@ -1,0 +1,70 @@
+#include "n2d2/plan/memory_planner.h"
+
+#include <doctest/doctest.h>
+
+using namespace n2d2::plan;
+
+namespace {
+
+Storage& add(std::deque<Storage>& storages, std::int64_t bytes_per_row) {
+  Storage& storage = storages.emplace_back();
+  storage.batched = true;
+  storage.bytes_per_row = bytes_per_row;
+  return storage;
+}
+
+PlannedStep step(std::vector<Use> uses, int segment = 0) {
+  PlannedStep made;
+  made.uses = std::move(uses);
+  made.segment = segment;
+  return made;
+}
+
+}  // namespace
+
+TEST_CASE("values whose lives do not meet share bytes, others never do") {
+  std::deque<Storage> storages;
+  Operand a(&add(storages, 64)), b(&add(storages, 64)), c(&add(storages, 64)), d(&add(storages, 64));
+  const std::vector<PlannedStep> forward = {step({writes(a, Access::rows)}), step({reads(a, Access::rows), writes(b, Access::rows)}),
+                                            step({reads(b, Access::rows), writes(c, Access::rows)}),
+                                            step({reads(c, Access::rows), writes(d, Access::rows)})};
+  const RegionSizes sizes = plan_memory({storages, forward, {}, 4, 2});
+  CHECK(sizes.local == 2 * 2 * 64);  // two values at a time, two rows a lane
+  CHECK(sizes.shared == 0);
+  for (std::size_t i = 0; i + 1 < storages.size(); ++i) CHECK(storages[i].offset != storages[i + 1].offset);
+}
+
+TEST_CASE("what backward reads is saved, by lane when every lane keeps to its rows") {
+  std::deque<Storage> storages;
+  Operand mine(&add(storages, 8)), all(&add(storages, 8));
+  const std::vector<PlannedStep> forward = {step({writes(mine, Access::rows), writes(all, Access::rows)})};
+  const std::vector<PlannedStep> backward = {step({reads(mine, Access::rows), reads(all, Access::all)})};
+  const RegionSizes sizes = plan_memory({storages, forward, backward, 16, 2});
+  CHECK(mine.storage()->region == kSavedLocal);
+  CHECK(all.storage()->region == kSavedShared);
+  CHECK(sizes.saved_local == 64);
+  CHECK(sizes.saved_shared == 128);
+}
+
+TEST_CASE("shared bytes are used again only behind a barrier") {
+  std::deque<Storage> storages;
+  Operand a(&add(storages, 64)), b(&add(storages, 64)), c(&add(storages, 64));
+  const std::vector<PlannedStep> forward = {step({writes(a, Access::all)}, 0), step({reads(a, Access::all), writes(b, Access::all)}, 0),
+                                            step({reads(b, Access::all), writes(c, Access::all)}, 1)};
+  const RegionSizes sizes = plan_memory({storages, forward, {}, 1, 1});
+  CHECK(a.storage()->offset != b.storage()->offset);
+  CHECK(sizes.shared == 2 * 64);
+  CHECK(c.storage()->offset == a.storage()->offset);
+}
+
+TEST_CASE("partial sums have a copy per lane and are shared once somebody reads them all") {
+  std::deque<Storage> storages;
+  Storage& partial = storages.emplace_back();
+  partial.bytes = 128;
+  partial.per_lane = true;
+  const Operand sum(&partial);
+  const std::vector<PlannedStep> forward = {step({writes(sum, Access::own)}, 0), step({reads(sum, Access::all)}, 1)};
+  const RegionSizes sizes = plan_memory({storages, forward, {}, 1, 3});
+  CHECK(partial.region == kShared);
+  CHECK(sizes.shared == 3 * 128);
+}
