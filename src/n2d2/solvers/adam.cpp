@@ -33,6 +33,8 @@ UpdateArguments Adam::next(std::int64_t rows) {
   arguments.rate = static_cast<float>(learning_rate_);
   arguments.beta1 = static_cast<float>(options_.beta1);
   arguments.beta2 = static_cast<float>(options_.beta2);
+  arguments.beta1_rest = static_cast<float>(1.0 - options_.beta1);
+  arguments.beta2_rest = static_cast<float>(1.0 - options_.beta2);
   arguments.epsilon = static_cast<float>(options_.epsilon);
   arguments.step = static_cast<float>(keras ? learning_rate_ * std::sqrt(second) / first : learning_rate_ / first);
   arguments.second_scale = static_cast<float>(keras ? 1.0 : 1.0 / std::sqrt(second));

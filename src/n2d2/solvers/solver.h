@@ -34,6 +34,8 @@ struct UpdateArguments {
   float decay = 0.0F;
   float beta1 = 0.0F;
   float beta2 = 0.0F;
+  float beta1_rest = 1.0F;  ///< 1 - beta1, rounded once
+  float beta2_rest = 1.0F;
   float epsilon = 0.0F;
   float step = 0.0F;
   float second_scale = 1.0F;

@@ -1,6 +1,7 @@
 #include "n2d2/backends/cpu/cpu_backend.h"
 
 #include "n2d2/backends/cpu/kernel_table.h"
+#include "n2d2/backends/cpu/kernels/onednn.h"
 #include "n2d2/backends/cpu/passes/layout.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 
@@ -28,5 +29,7 @@ const plan::Backend& cpu_backend() {
   static const CpuBackend backend;
   return backend;
 }
+
+std::int64_t primitives_created() { return onednn::primitives_created(); }
 
 }  // namespace n2d2::cpu

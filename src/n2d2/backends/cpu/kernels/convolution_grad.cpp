@@ -96,5 +96,16 @@ void prepare(Emitter& emit) {
   emit.rows(kernel, std::move(extra));
 }
 
+std::string refuses(const ir::Node& node) {
+  for (const std::size_t i : {0, 1}) {
+    std::string reason = refuses_unless_channels_last(*node.input(i));
+    if (!reason.empty()) return reason;
+  }
+  return {};
+}
+
 }  // namespace
+
+Kernels convolution_grad_kernels() { return {{"ConvGradWeight", "conv_grad_weight:onednn", refuses, prepare}}; }
+
 }  // namespace n2d2::cpu

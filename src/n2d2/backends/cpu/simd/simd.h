@@ -19,6 +19,10 @@ struct Simd {
   /// One solver step on `n` weights; the same bits however a parameter is sliced.
   void (*update)(const solvers::UpdateArguments& arguments, float* weights, const float* gradient, float* const* slots, std::int64_t n) = nullptr;
 
+  // simd/accumulate.cpp
+  /// to += from.
+  void (*accumulate)(const float* from, float* to, std::int64_t n) = nullptr;
+
   // simd/gemm.cpp
   GemmBodies gemm;
 };

@@ -5,6 +5,7 @@
 namespace n2d2::cpu::N2D2_ISA {
 
 void add_update(Simd& table);
+void add_accumulate(Simd& table);
 void add_gemm(Simd& table);
 
 namespace {
@@ -16,6 +17,7 @@ Simd make_table() {
   table.isa = N2D2_TEXT(N2D2_ISA);
   table.lanes = kLanes;
   add_update(table);
+  add_accumulate(table);
   add_gemm(table);
   return table;
 }

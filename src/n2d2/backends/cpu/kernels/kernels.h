@@ -1,0 +1,27 @@
+// The kernel families of the CPU backend; kernel_table.cpp puts them in one list.
+#pragma once
+#include <vector>
+
+#include "n2d2/plan/emitter.h"
+
+namespace n2d2::cpu {
+
+using Kernels = std::vector<plan::KernelEntry>;
+
+Kernels convolution_kernels();
+Kernels convolution_grad_kernels();
+Kernels gemm_kernels();
+Kernels eltwise_kernels();
+Kernels binary_kernels();
+Kernels pool_kernels();
+Kernels average_pool_kernels();
+Kernels batch_normalization_kernels();
+Kernels softmax_kernels();
+Kernels dropout_kernels();
+Kernels transpose_kernels();
+Kernels concat_kernels();
+Kernels reduce_kernels();
+Kernels loss_kernels();
+Kernels accumulate_kernels();
+
+}  // namespace n2d2::cpu

@@ -1,0 +1,34 @@
+// When one thread is faster than several: other libraries' threads may keep the cores busy (after a matmul of NumPy two threads
+// take 14 to 24 times as long as one).
+#pragma once
+#include <array>
+#include <chrono>
+#include <cstdint>
+
+namespace n2d2::plan {
+
+/// Belongs to one program and decides before each run by the times of earlier ones. Never changes a bit of the results.
+class Pace {
+ public:
+  /// `most` threads, or 1: twice to learn the time of one thread, and when two of the last four runs were slower than that, for the
+  /// next 16 runs, which doubles to 512 as long as it goes on. Long runs are never tried with one thread.
+  int threads(int most, std::int64_t rows);
+  /// How long the run took that threads() was asked for, and with how many threads it ran.
+  void record(int threads, std::int64_t rows, std::chrono::nanoseconds time);
+
+ private:
+  struct Entry {  // runs of up to 2^i rows
+    int runs = 0;
+    int single_runs = 0;
+    double single_ns = 0;  ///< per row, running mean
+    double several_ns = 0;
+    unsigned slow = 0;     ///< last four runs, a bit for each that was slower than one thread
+    int single_left = 0;
+    int single_next = 16;
+  };
+  Entry& entry(std::int64_t rows);
+
+  std::array<Entry, 32> entries_{};
+};
+
+}  // namespace n2d2::plan

@@ -1,0 +1,55 @@
+// One thread while several are slower, for 16 runs and then longer.
+#include "n2d2/plan/pace.h"
+
+#include <doctest/doctest.h>
+
+namespace n2d2::plan {
+namespace {
+
+using std::chrono::microseconds;
+
+/// Runs once with the times given; returns the number of threads chosen.
+int once(Pace& pace, int several_us, int single_us = 100) {
+  const int threads = pace.threads(2, 32);
+  pace.record(threads, 32, microseconds(threads == 1 ? single_us : several_us));
+  return threads;
+}
+
+TEST_CASE("pace learns the time of one thread and stays with several while they are faster") {
+  Pace pace;
+  CHECK(once(pace, 60) == 2);
+  CHECK(once(pace, 60) == 2);
+  CHECK(once(pace, 60) == 1);
+  CHECK(once(pace, 60) == 1);
+  for (int i = 0; i < 100; ++i) CHECK(once(pace, 60) == 2);
+  CHECK(pace.threads(1, 32) == 1);
+}
+
+TEST_CASE("pace: two slow runs of four mean one thread for 16 runs, then 32, until it is quiet") {
+  Pace pace;
+  for (int i = 0; i < 4; ++i) once(pace, 60);
+  CHECK(once(pace, 2000) == 2);
+  CHECK(once(pace, 60) == 2);
+  CHECK(once(pace, 2000) == 2);
+  for (int i = 0; i < 16; ++i) CHECK(once(pace, 2000) == 1);
+  CHECK(once(pace, 2000) == 2);
+  CHECK(once(pace, 2000) == 2);
+  for (int i = 0; i < 32; ++i) CHECK(once(pace, 2000) == 1);
+  for (int i = 0; i < 8; ++i) CHECK(once(pace, 60) == 2);
+  CHECK(once(pace, 2000) == 2);
+  CHECK(once(pace, 2000) == 2);
+  for (int i = 0; i < 16; ++i) CHECK(once(pace, 2000) == 1);
+  CHECK(once(pace, 60) == 2);
+}
+
+TEST_CASE("pace leaves long runs alone, and does not mix sizes") {
+  Pace pace;
+  for (int i = 0; i < 10; ++i) CHECK(once(pace, 30000) == 2);
+  Pace sizes;
+  for (int i = 0; i < 4; ++i) once(sizes, 60);
+  CHECK(sizes.threads(2, 1) == 2);
+  CHECK(sizes.threads(2, 4096) == 2);
+}
+
+}  // namespace
+}  // namespace n2d2::plan
