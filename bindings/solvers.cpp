@@ -12,7 +12,20 @@ using namespace nb::literals;
 namespace n2d2::bindings {
 namespace {
 
+using solvers::Counters;
 using solvers::Solver;
+
+template <std::int64_t Counters::*member>
+std::int64_t counter(const Solver& solver) {
+  return solver.counters().*member;
+}
+
+template <std::int64_t Counters::*member>
+void set_counter(Solver& solver, std::int64_t value) {
+  Counters counters = solver.counters();
+  counters.*member = value;
+  solver.set_counters(counters);
+}
 
 std::shared_ptr<Solver> sgd(double learning_rate, double momentum, bool nesterov, double decay, double min_decay,
                             const std::string& learning_rate_policy, std::int64_t learning_rate_step_size, double learning_rate_decay,
@@ -36,12 +49,15 @@ std::shared_ptr<Solver> sgd(double learning_rate, double momentum, bool nesterov
 }
 
 std::shared_ptr<Solver> adam(double learning_rate, double beta1, double beta2, double epsilon, const std::string& clamping,
-                             const std::string& form) {
+                             const std::string& form, double decay, bool decoupled_decay, std::int64_t iteration_size) {
   return std::make_shared<solvers::Adam>(solvers::AdamOptions{.learning_rate = learning_rate,
                                                               .beta1 = beta1,
                                                               .beta2 = beta2,
                                                               .epsilon = epsilon,
                                                               .clamping = clamping,
+                                                              .decay = decay,
+                                                              .decoupled_decay = decoupled_decay,
+                                                              .iteration_size = iteration_size,
                                                               .form = solvers::form_of(form)});
 }
 
@@ -51,8 +67,11 @@ void bind_solvers(nb::module_& m) {
   nb::class_<Solver>(m, "Solver", "Counts, schedules and formulas of one solver.")
       .def_prop_rw("learning_rate", &Solver::learning_rate, &Solver::set_learning_rate)
       .def_prop_ro("current_rate", &Solver::current_rate)
-      .def_prop_rw("iterations", &Solver::iterations, &Solver::set_iterations)
-      .def_prop_rw("rows_seen", &Solver::rows_seen, &Solver::set_rows_seen)
+      .def_prop_rw("iterations", &counter<&Counters::iterations>, &set_counter<&Counters::iterations>)
+      .def_prop_rw("rows_seen", &counter<&Counters::rows_seen>, &set_counter<&Counters::rows_seen>)
+      .def_prop_rw("passes", &counter<&Counters::pass>, &set_counter<&Counters::pass>)
+      .def_prop_rw("pass_rows", &counter<&Counters::pass_rows>, &set_counter<&Counters::pass_rows>)
+      .def_prop_ro("iteration_size", &Solver::iteration_size)
       .def_prop_ro("slots", &Solver::slots)
       .def("text", &Solver::text)
       .def("clone", [](const Solver& solver) { return std::shared_ptr<Solver>(solver.clone()); });
@@ -61,7 +80,7 @@ void bind_solvers(nb::module_& m) {
         "max_iterations"_a = 0, "iteration_size"_a = 1, "warm_up_duration"_a = 0, "warm_up_lr_frac"_a = 0.25, "clamping"_a = "",
         "form"_a = "n2d2");
   m.def("adam", &adam, "learning_rate"_a = 0.001, "beta1"_a = 0.9, "beta2"_a = 0.999, "epsilon"_a = 1e-8, "clamping"_a = "",
-        "form"_a = "n2d2");
+        "form"_a = "n2d2", "decay"_a = 0.0, "decoupled_decay"_a = false, "iteration_size"_a = 1);
 }
 
 }  // namespace n2d2::bindings

@@ -110,6 +110,8 @@ class Graph {
   std::vector<Node*> consumers(const Value* value) const;
 
   // Rewriting, for passes.
+  /// From now on nodes come from `ops`, which holds all operators known before.
+  void use_ops(const OpSet& ops);
   /// Every node but `except`, and every graph output, reads `to` instead of `from`.
   void replace_uses(Value* from, Value* to, const Node* except = nullptr);
   void replace_input(Node& node, std::size_t index, Value* value);

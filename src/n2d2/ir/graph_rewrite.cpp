@@ -7,6 +7,11 @@
 
 namespace n2d2::ir {
 
+void Graph::use_ops(const OpSet& ops) {
+  ops_ = &ops;
+  for (const auto& node : nodes_) node->op_ = &ops.find(node->op_->name);
+}
+
 void Graph::replace_uses(Value* from, Value* to, const Node* except) {
   for (const auto& node : nodes_) {
     if (node.get() != except) std::replace(node->inputs_.begin(), node->inputs_.end(), from, to);

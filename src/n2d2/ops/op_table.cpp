@@ -4,8 +4,8 @@
 
 namespace n2d2::ops {
 
-const ir::OpSet& op_set() {
-  static const ir::OpSet set(std::vector<OpDef>{
+std::vector<OpDef> definitions() {
+  return {
       add(),
       sub(),
       mul(),
@@ -55,7 +55,11 @@ const ir::OpSet& op_set() {
       mean_squared_error_grad(),
       accumulate_gradient(),
       lane_sum(),
-  });
+  };
+}
+
+const ir::OpSet& op_set() {
+  static const ir::OpSet set(definitions());
   return set;
 }
 

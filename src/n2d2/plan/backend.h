@@ -17,7 +17,7 @@ class Backend {
  public:
   virtual ~Backend() = default;
   virtual std::string name() const = 0;
-  /// Operators of this backend alone, made by its passes.
+  /// All operators: the general ones and those of this backend alone, which its passes make.
   virtual const ir::OpSet& op_set() const = 0;
   /// Fusion and layout, after the general passes.
   virtual void run_passes(ir::Graph& graph) const = 0;

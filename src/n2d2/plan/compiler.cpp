@@ -43,6 +43,7 @@ void Compiler::run_passes() {
   passes::add_lane_sums(graph);
   passes::add_output_copies(graph);
   graph.erase_dead_nodes();
+  graph.use_ops(backend_.op_set());
   backend_.run_passes(graph);
   ir::verify(graph);
 }

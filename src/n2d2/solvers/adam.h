@@ -10,6 +10,9 @@ struct AdamOptions {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   std::string clamping;
+  double decay = 0.0;  ///< of the weights. n2d2, torch: decay * w joins the gradient; keras: w shrinks by rate * decay, as its weight_decay
+  bool decoupled_decay = false;     ///< every form: w shrinks by rate * decay (AdamW: Loshchilov and Hutter 2019)
+  std::int64_t iteration_size = 1;  ///< backward passes per update, whose gradients are averaged
   Form form = Form::n2d2;
 };
 
@@ -17,7 +20,7 @@ class Adam final : public Solver {
  public:
   /// Throws ValueError naming the argument that is out of range.
   explicit Adam(AdamOptions options);
-  int slots() const override { return 2; }
+  int slots() const override { return options_.iteration_size > 1 ? 3 : 2; }
   UpdateArguments next(std::int64_t rows) override;
   double current_rate() const override { return learning_rate_; }
   std::string text() const override;

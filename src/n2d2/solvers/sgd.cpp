@@ -14,31 +14,25 @@ Sgd::Sgd(SgdOptions options) : options_(std::move(options)), clamping_(clamping_
   expect_between("iteration_size", static_cast<double>(options_.iteration_size), 1, infinity);
   if (options_.nesterov && options_.momentum == 0.0) throw ValueError("nesterov: needs a momentum above 0");
   options_.schedule.check();
+  iteration_size_ = options_.iteration_size;
 }
 
 int Sgd::slots() const { return (options_.momentum > 0.0 ? 1 : 0) + (options_.iteration_size > 1 ? 1 : 0); }
 
-double Sgd::current_rate() const { return learning_rate_ * options_.schedule.factor(iterations_, rows_seen_); }
+double Sgd::current_rate() const { return learning_rate_ * options_.schedule.factor(counters_.iterations, counters_.rows_seen); }
 
 UpdateArguments Sgd::next(std::int64_t rows) {
-  UpdateArguments arguments;
+  const double rate = current_rate();
+  UpdateArguments arguments = count(rows, clamping_);
   arguments.kind = Kind::sgd;
   arguments.form = options_.form;
-  arguments.rate = static_cast<float>(current_rate());
+  arguments.rate = static_cast<float>(rate);
   arguments.momentum = static_cast<float>(options_.momentum);
   arguments.nesterov = options_.nesterov;
-  arguments.decay = static_cast<float>(options_.decay);
-  arguments.clamp_low = static_cast<float>(clamping_.low);
-  arguments.clamp_high = static_cast<float>(clamping_.high);
-  if (options_.iteration_size > 1) {
-    arguments.sum_slot = slots() - 1;
-    arguments.gradient_scale = 1.0F / static_cast<float>(options_.iteration_size);
-    arguments.apply = ++passes_ == options_.iteration_size;
-  }
-  rows_seen_ += rows;
-  if (arguments.apply) {
-    ++iterations_;
-    passes_ = 0;
+  if (options_.form == Form::keras) {
+    arguments.keep = static_cast<float>(1.0 - rate * options_.decay);
+  } else {
+    arguments.decay = static_cast<float>(options_.decay);
   }
   return arguments;
 }
@@ -48,9 +42,10 @@ std::string Sgd::text() const {
   if (options_.momentum != 0.0) text += fmt::format(", momentum={}", options_.momentum);
   if (options_.nesterov) text += ", nesterov=True";
   if (options_.decay != 0.0) text += fmt::format(", decay={}", options_.decay);
-  if (options_.schedule.policy != "None") text += fmt::format(", learning_rate_policy={}", options_.schedule.policy);
+  text += options_.schedule.text();
   if (options_.iteration_size != 1) text += fmt::format(", iteration_size={}", options_.iteration_size);
-  if (!options_.clamping.empty()) text += fmt::format(", clamping={}", options_.clamping);
+  if (!options_.clamping.empty()) text += fmt::format(", clamping='{}'", options_.clamping);
+  if (options_.form != Form::n2d2) text += fmt::format(", form='{}'", name_of(options_.form));
   return text + ")";
 }
 

@@ -9,7 +9,7 @@ struct SgdOptions {
   double learning_rate = 0.01;
   double momentum = 0.0;
   bool nesterov = false;
-  double decay = 0.0;               ///< of the weights, coupled with the rate
+  double decay = 0.0;  ///< of the weights. n2d2, torch: decay * w joins the gradient; keras: w shrinks by rate * decay, as its weight_decay
   Schedule schedule;
   std::int64_t iteration_size = 1;  ///< backward passes per update, whose gradients are averaged
   std::string clamping;
@@ -29,7 +29,6 @@ class Sgd final : public Solver {
  private:
   SgdOptions options_;
   Clamping clamping_;
-  std::int64_t passes_ = 0;  ///< gradients summed since the last update
 };
 
 }  // namespace n2d2::solvers

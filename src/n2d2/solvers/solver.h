@@ -11,28 +11,33 @@ namespace n2d2::solvers {
 enum class Form { n2d2, torch, keras };
 enum class Kind { sgd, adam };
 
-/// The numbers of one update, the same for every element. With g the gradient (see gradient_scale), w a weight and, by name, its slots:
+/// The numbers of one update, the same for every element. With g the gradient, w a weight and, by name, its slots, in this order:
 ///
-///   SGD, n2d2 and keras:  v = momentum * v + rate * (g + decay * w);  w -= nesterov ? momentum * v + rate * (g + decay * w) : v
-///   SGD, torch:           d = g + decay * w;  v = momentum * v + d;   w -= rate * (nesterov ? d + momentum * v : v)
-///   without momentum      w -= rate * (g + decay * w), and there is no slot v
-///   Adam, all forms:      m += (1 - beta1) * (g - m);  v += (1 - beta2) * (g * g - v);  w -= step * m / (sqrt(v) * second_scale + epsilon)
-///   then                  w = min(max(w, clamp_low), clamp_high)
+///   sum_slot >= 0         g += s;  s = apply ? 0 : g      sum of the gradients of several backward passes
+///   !apply                the weight and the other slots stay
+///   gradient              g *= gradient_scale
+///   decoupled decay       w *= keep
+///   coupled decay         g += decay * w
+///   SGD, n2d2 and keras   v = momentum * v + rate * g;  w -= nesterov ? momentum * v + rate * g : v
+///   SGD, torch            v = momentum * v + g;         w -= rate * (nesterov ? g + momentum * v : v)
+///   SGD without momentum  w -= rate * g, and there is no slot v
+///   Adam                  m += (1 - beta1) * (g - m);  v += (1 - beta2) * (g * g - v);  w -= step * m / (sqrt(v) * second_scale + epsilon)
+///   then                  w = min(max(w, clamp_low), clamp_high), NaN stays
 ///
-/// Slots: v for SGD with momentum; m, v for Adam; last, when sum_slot >= 0, the sum s of the gradients of several backward passes:
-/// s += gradient, and when `apply`, g = gradient_scale * s and s = 0. Without it g = gradient_scale * gradient.
-/// Sources: Sutskever et al. 2013 (SGD); Kingma and Ba 2015, algorithm 1 (Adam); torch.optim and keras.optimizers for their forms.
+/// Slots: v for SGD with momentum; m, v for Adam; last s when gradients are summed. They begin as zeros.
+/// The loop rounds in the places where the framework of the form does.
+/// Sources: Sutskever et al. 2013 (SGD); Kingma and Ba 2015, end of section 2 (Adam); torch.optim and keras.optimizers for their forms.
 struct UpdateArguments {
   Kind kind = Kind::sgd;
   Form form = Form::n2d2;
   bool apply = true;
   int sum_slot = -1;
   float gradient_scale = 1.0F;
+  float keep = 1.0F;  ///< 1 - learning rate * decoupled decay
   float rate = 0.0F;
   float momentum = 0.0F;
   bool nesterov = false;
   float decay = 0.0F;
-  float beta1 = 0.0F;
   float beta2 = 0.0F;
   float beta1_rest = 1.0F;  ///< 1 - beta1, rounded once
   float beta2_rest = 1.0F;
@@ -51,35 +56,52 @@ struct Clamping {
 /// "min:max", where either side may be empty; "" bounds nothing. Throws ValueError.
 Clamping clamping_of(const std::string& text);
 
+/// What a solver remembers beside its slots; saved with a network.
+struct Counters {
+  std::int64_t iterations = 0;  ///< updates of the weights
+  std::int64_t rows_seen = 0;   ///< rows these updates were made from
+  std::int64_t pass = 0;        ///< gradients summed since the last update
+  std::int64_t pass_rows = 0;   ///< rows these were made from
+  bool operator==(const Counters&) const = default;
+};
+
 class Solver {
  public:
   virtual ~Solver() = default;
   /// Floats of state per weight.
   virtual int slots() const = 0;
-  /// Counts one more update, made from gradients of `rows` rows, and returns its numbers.
+  /// Counts one more gradient, made from `rows` rows, and returns the numbers of its update.
   virtual UpdateArguments next(std::int64_t rows) = 0;
   /// The rate of the next update.
   virtual double current_rate() const = 0;
   /// "SGD(learning_rate=0.01, momentum=0.9)": the arguments that are not the defaults.
   virtual std::string text() const = 0;
+  /// The same options and counters. Slots lie with the parameters.
   virtual std::unique_ptr<Solver> clone() const = 0;
 
+  /// Before the policy.
   double learning_rate() const { return learning_rate_; }
-  /// Throws ValueError unless finite and at least 0.
+  /// Takes effect with the next update. Throws ValueError unless finite and at least 0.
   void set_learning_rate(double rate);
-  std::int64_t iterations() const { return iterations_; }
-  void set_iterations(std::int64_t iterations) { iterations_ = iterations; }
-  std::int64_t rows_seen() const { return rows_seen_; }
-  void set_rows_seen(std::int64_t rows) { rows_seen_ = rows; }
+  const Counters& counters() const { return counters_; }
+  /// Throws ValueError when a counter is negative, or `pass` not below iteration_size.
+  void set_counters(const Counters& counters);
+  std::int64_t iteration_size() const { return iteration_size_; }
 
  protected:
+  /// The part that all solvers share: clamping, counting, and summing in the last slot when iteration_size > 1.
+  UpdateArguments count(std::int64_t rows, const Clamping& clamping);
+
   double learning_rate_ = 0.0;
-  std::int64_t iterations_ = 0;  ///< updates done
-  std::int64_t rows_seen_ = 0;
+  std::int64_t iteration_size_ = 1;
+  Counters counters_;
 };
 
 /// Throws ValueError naming the argument when `value` is not finite or outside [low, high].
 void expect_between(const char* argument, double value, double low, double high);
+/// Throws ValueError naming the argument unless 0 <= value < 1.
+void expect_below_one(const char* argument, double value);
 Form form_of(const std::string& name);
+std::string name_of(Form form);
 
 }  // namespace n2d2::solvers

@@ -2,6 +2,8 @@
 
 #include "n2d2/backends/cpu/kernel_table.h"
 #include "n2d2/backends/cpu/kernels/onednn.h"
+#include "n2d2/backends/cpu/op_set.h"
+#include "n2d2/backends/cpu/passes/fuse_pool_relu.h"
 #include "n2d2/backends/cpu/passes/layout.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 
@@ -11,11 +13,11 @@ namespace {
 class CpuBackend final : public plan::Backend {
  public:
   std::string name() const override { return "cpu"; }
-  const ir::OpSet& op_set() const override {
-    static const ir::OpSet none{std::vector<ir::OpDef>{}};
-    return none;
+  const ir::OpSet& op_set() const override { return cpu::op_set(); }
+  void run_passes(ir::Graph& graph) const override {
+    fuse_pool_relu(graph);
+    assign_layout(graph);
   }
-  void run_passes(ir::Graph& graph) const override { assign_layout(graph); }
   const std::vector<plan::KernelEntry>& kernels() const override { return kernel_table(); }
   void update(const solvers::UpdateArguments& arguments, float* weights, const float* gradient, float* const* slots,
               std::int64_t count) const override {

@@ -20,7 +20,7 @@ enum class Wish { channels_last, row_major, as_first_input, any };
 
 Wish wish_of(const Node& node) {
   static const std::set<std::string> channels_last = {
-      "Conv",           "ConvGradInput",   "ConvGradWeight",      "MaxPool",           "MaxPoolGrad",
+      "Conv",           "ConvGradInput",   "ConvGradWeight",      "MaxPool",           "MaxPoolGrad",   "MaxPoolRelu",         "MaxPoolReluGrad",
       "AveragePool",    "AveragePoolGrad", "GlobalAveragePool",   "GlobalAveragePoolGrad", "BatchNormalization",
       "BatchNormalizationGrad"};
   static const std::set<std::string> row_major = {

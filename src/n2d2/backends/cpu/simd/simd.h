@@ -23,6 +23,15 @@ struct Simd {
   /// to += from.
   void (*accumulate)(const float* from, float* to, std::int64_t n) = nullptr;
 
+  // simd/pool.cpp
+  /// One window of a max-pool: the pixels x + offsets[k], their places in the window, all channels; the first of equals and the first
+  /// NaN win. `relu` puts max(., 0) behind it.
+  void (*max_pool)(const float* x, const std::int64_t* offsets, const std::uint8_t* places, int count, std::int64_t channels, bool relu,
+                   float* y, std::uint8_t* argmax) = nullptr;
+  /// Its gradient: dx at the chosen pixels gets dy, the others 0; or, if `add`, on top of what is there. With y, only where y > 0.
+  void (*max_pool_grad)(const float* dy, const float* y, const std::uint8_t* argmax, const std::int64_t* offsets, const std::uint8_t* places,
+                        int count, std::int64_t channels, bool add, float* dx) = nullptr;
+
   // simd/gemm.cpp
   GemmBodies gemm;
 };

@@ -6,6 +6,7 @@ namespace n2d2::cpu::N2D2_ISA {
 
 void add_update(Simd& table);
 void add_accumulate(Simd& table);
+void add_pool(Simd& table);
 void add_gemm(Simd& table);
 
 namespace {
@@ -18,6 +19,7 @@ Simd make_table() {
   table.lanes = kLanes;
   add_update(table);
   add_accumulate(table);
+  add_pool(table);
   add_gemm(table);
   return table;
 }

@@ -16,27 +16,41 @@ struct Element {
   Vec weight, gradient, slot0, slot1;
 };
 
+/// A product rounded before it joins a sum: keeps the compiler from fusing the two where the framework does not.
+static inline Vec rounded(Vec v) {
+  asm("" : "+x"(v));
+  return v;
+}
+
 static inline void sgd(const UpdateArguments& a, Element& e) {
-  const Vec rate = splat(a.rate), momentum = splat(a.momentum);
-  const Vec d = a.decay != 0.0F ? e.gradient + splat(a.decay) * e.weight : e.gradient;
-  if (a.momentum == 0.0F) {
-    e.weight -= rate * d;
-  } else if (a.form == Form::torch) {
-    e.slot0 = momentum * e.slot0 + d;
-    e.weight -= rate * (a.nesterov ? d + momentum * e.slot0 : e.slot0);
-  } else {
-    e.slot0 = momentum * e.slot0 + rate * d;
-    e.weight -= a.nesterov ? momentum * e.slot0 + rate * d : e.slot0;
+  const Vec rate = splat(a.rate), momentum = splat(a.momentum), g = e.gradient;
+  if (a.form == Form::torch) {
+    if (a.momentum != 0.0F) e.slot0 = rounded(momentum * e.slot0) + g;
+    const Vec direction = a.momentum == 0.0F ? g : a.nesterov ? fma(momentum, e.slot0, g) : e.slot0;
+    e.weight = fma(-rate, direction, e.weight);
+    return;
   }
+  const Vec move = rounded(rate * g);
+  if (a.momentum != 0.0F) e.slot0 = rounded(momentum * e.slot0) + move;
+  e.weight -= a.momentum == 0.0F ? move : a.nesterov ? rounded(momentum * e.slot0) + move : e.slot0;
 }
 
 static inline void adam(const UpdateArguments& a, Element& e) {
-  e.slot0 += splat(a.beta1_rest) * (e.gradient - e.slot0);
-  e.slot1 += splat(a.beta2_rest) * (e.gradient * e.gradient - e.slot1);
-  e.weight -= splat(a.step) * e.slot0 / (sqrt(e.slot1) * splat(a.second_scale) + splat(a.epsilon));
+  const Vec rest1 = splat(a.beta1_rest), rest2 = splat(a.beta2_rest), g = e.gradient;
+  if (a.form == Form::keras) {
+    e.slot0 += rounded(rest1 * (g - e.slot0));
+    e.slot1 += rounded(rest2 * (rounded(g * g) - e.slot1));
+  } else {
+    e.slot0 = fma(rest1, g - e.slot0, e.slot0);
+    e.slot1 = fma(rounded(rest2 * g), g, rounded(splat(a.beta2) * e.slot1));
+  }
+  const Vec root = rounded(sqrt(e.slot1) * splat(a.second_scale));
+  e.weight -= splat(a.step) * e.slot0 / (root + splat(a.epsilon));
 }
 
 static inline void apply(const UpdateArguments& a, Element& e) {
+  if (a.keep != 1.0F) e.weight = rounded(e.weight * splat(a.keep));
+  if (a.decay != 0.0F) e.gradient = fma(splat(a.decay), e.weight, e.gradient);
   a.kind == Kind::sgd ? sgd(a, e) : adam(a, e);
   const Vec low = splat(a.clamp_low), high = splat(a.clamp_high);
   e.weight = e.weight < low ? low : e.weight;  // NaN stays
@@ -60,8 +74,8 @@ static inline void step(const UpdateArguments& a, int own_slots, float* weights,
   if (a.sum_slot >= 0) {
     e.gradient += Access::get(slots[a.sum_slot] + i, count);
     Access::put(slots[a.sum_slot] + i, count, a.apply ? Vec{} : e.gradient);
-    if (!a.apply) return;
   }
+  if (!a.apply) return;
   if (a.gradient_scale != 1.0F) e.gradient *= splat(a.gradient_scale);
   e.weight = Access::get(weights + i, count);
   if (own_slots > 0) e.slot0 = Access::get(slots[0] + i, count);

@@ -1,0 +1,81 @@
+// One window of a max-pool over channels-last activations, and its gradient.
+#include "n2d2/backends/cpu/simd/simd.h"
+#include "n2d2/backends/cpu/simd/vec.h"
+
+namespace n2d2::cpu::N2D2_ISA {
+namespace {
+
+typedef std::uint8_t VecByte __attribute__((vector_size(kLanes), aligned(1), may_alias));
+
+struct Best {
+  Vec value;
+  VecInt place;
+};
+
+static inline void consider(Best& best, Vec v, int place) {
+  const VecInt take = (v > best.value) | ((v != v) & (best.value == best.value));
+  best.value = take ? v : best.value;
+  best.place = take ? (VecInt{} + place) : best.place;
+}
+
+void max_pool(const float* x, const std::int64_t* offsets, const std::uint8_t* places, int count, std::int64_t channels, bool relu, float* y,
+              std::uint8_t* argmax) {
+  const Vec zero{};
+  for (std::int64_t c = 0; c < channels; c += kLanes) {
+    const int rest = channels - c < kLanes ? static_cast<int>(channels - c) : kLanes;
+    const bool whole = rest == kLanes;
+    const float* first = x + offsets[0] + c;
+    Best best = {whole ? load(first) : load_part(first, rest), VecInt{} + places[0]};
+    for (int k = 1; k < count; ++k) {
+      const float* pixel = x + offsets[k] + c;
+      consider(best, whole ? load(pixel) : load_part(pixel, rest), places[k]);
+    }
+    if (relu) best.value = best.value <= zero ? zero : best.value;  // NaN stays
+    const VecByte bytes = __builtin_convertvector(best.place, VecByte);
+    if (whole) {
+      store(y + c, best.value);
+      *reinterpret_cast<VecByte*>(argmax + c) = bytes;
+    } else {
+      store_part(y + c, rest, best.value);
+      for (int i = 0; i < rest; ++i) argmax[c + i] = bytes[i];
+    }
+  }
+}
+
+static inline VecInt load_bytes(const std::uint8_t* p, int rest) {
+  VecByte bytes{};
+  if (rest == kLanes) {
+    bytes = *reinterpret_cast<const VecByte*>(p);
+  } else {
+    for (int i = 0; i < rest; ++i) bytes[i] = p[i];
+  }
+  return __builtin_convertvector(bytes, VecInt);
+}
+
+void max_pool_grad(const float* dy, const float* y, const std::uint8_t* argmax, const std::int64_t* offsets, const std::uint8_t* places,
+                   int count, std::int64_t channels, bool add, float* dx) {
+  const Vec zero{};
+  for (std::int64_t c = 0; c < channels; c += kLanes) {
+    const int rest = channels - c < kLanes ? static_cast<int>(channels - c) : kLanes;
+    const bool whole = rest == kLanes;
+    Vec gradient = whole ? load(dy + c) : load_part(dy + c, rest);
+    if (y != nullptr) gradient = (whole ? load(y + c) : load_part(y + c, rest)) <= zero ? zero : gradient;
+    const VecInt chosen = load_bytes(argmax + c, rest);
+    for (int k = 0; k < count; ++k) {
+      float* pixel = dx + offsets[k] + c;
+      Vec v = chosen == (VecInt{} + places[k]) ? gradient : zero;
+      if (add) v += whole ? load(pixel) : load_part(pixel, rest);
+      whole ? store(pixel, v) : store_part(pixel, rest, v);
+    }
+  }
+}
+
+}  // namespace
+
+void add_pool(Simd& table);
+void add_pool(Simd& table) {
+  table.max_pool = max_pool;
+  table.max_pool_grad = max_pool_grad;
+}
+
+}  // namespace n2d2::cpu::N2D2_ISA
