@@ -26,8 +26,7 @@ Types infer(const ir::Node& node) {
 }
 
 void gradient(ir::GradientContext& g) {
-  if (g.wants(1)) throw UnsupportedError("SoftmaxCrossEntropyLoss has no gradient for its labels");
-  g.set(0, g.make("SoftmaxCrossEntropyLossGrad", {g.dy(), g.input(0), g.input(1)}));
+  if (g.wants(0)) g.set(0, g.make("SoftmaxCrossEntropyLossGrad", {g.dy(), g.input(0), g.input(1)}));  // none flows to the labels
 }
 
 Types infer_grad(const ir::Node& node) {

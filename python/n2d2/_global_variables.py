@@ -1,0 +1,87 @@
+"""Settings of the whole process."""
+
+from __future__ import annotations
+
+import random
+
+from n2d2 import errors
+
+MODELS = ("Frame", "Frame_CUDA")
+DATATYPES = ("float32",)
+
+
+class GlobalVariables:
+    """Settings of the whole process; ``n2d2.global_variables`` is the one instance.
+
+    ``default_model``: "Frame" (CPU) or "Frame_CUDA". ``seed``: of the random numbers of dropout. ``verbosity``: 0 (silent) to 3.
+    """
+
+    __slots__ = ("_counter", "_seed", "_verbosity", "cuda_device")
+
+    def __init__(self) -> None:
+        self._seed = 0
+        self._counter = 0
+        self._verbosity = 1
+        self.cuda_device = 0
+
+    @property
+    def default_model(self) -> str:
+        """Where networks run: "Frame" is the CPU."""
+        return "Frame"
+
+    @default_model.setter
+    def default_model(self, model: str) -> None:
+        if model not in MODELS:
+            raise errors.ValueError(f'default_model: expected "Frame" (CPU) or "Frame_CUDA", got {model!r}')
+        if model == "Frame_CUDA":
+            raise errors.BackendError(
+                "default_model: this build of n2d2 has no CUDA backend, so \"Frame_CUDA\" is not available; use \"Frame\" (CPU)"
+            )
+
+    @property
+    def cuda_available(self) -> bool:
+        """Whether "Frame_CUDA" can be chosen."""
+        return False
+
+    @property
+    def default_datatype(self) -> str:
+        """Element type of weights and activations."""
+        return "float32"
+
+    @default_datatype.setter
+    def default_datatype(self, datatype: str) -> None:
+        if datatype not in (*DATATYPES, "float"):
+            raise errors.UnsupportedError(f'default_datatype: expected "float32", got {datatype!r}; other types are not supported')
+
+    @property
+    def seed(self) -> int:
+        """Seed of dropout's masks; setting it starts the sequence anew."""
+        return self._seed
+
+    @seed.setter
+    def seed(self, seed: int) -> None:
+        if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+            raise errors.ValueError(f"seed: expected an integer of at least 0, got {seed!r}")
+        self._seed = seed
+        self._counter = 0
+
+    @property
+    def verbosity(self) -> int:
+        """0: warnings only, 3: everything."""
+        return self._verbosity
+
+    @verbosity.setter
+    def verbosity(self, verbosity: int) -> None:
+        if verbosity not in (0, 1, 2, 3):
+            raise errors.ValueError(f"verbosity: expected 0 to 3, got {verbosity!r}")
+        self._verbosity = verbosity
+
+    def next_key(self) -> int:
+        """Key of the random numbers of one forward pass: follows from the seed and the number of keys drawn before."""
+        self._counter += 1
+        return random.Random(f"{self._seed}:{self._counter}").getrandbits(63)
+
+
+global_variables = GlobalVariables()
+
+__all__ = ["GlobalVariables", "global_variables"]

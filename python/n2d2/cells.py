@@ -1,0 +1,275 @@
+"""A trained network to look into: `DeepNetCell` and its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from n2d2 import errors
+from n2d2._losses import LossNetwork
+from n2d2._summary import table_of
+from n2d2.loss import Loss
+from n2d2.solver import Solver
+
+LAYOUT_OPERATORS = ("Transpose", "Reshape", "Flatten")
+Array = npt.NDArray[Any]
+
+
+class Cell:
+    """One operator of a network, with the parameters it reads."""
+
+    def __init__(self, owner: DeepNetCell, node: Any, name: str, inputs: list[str]) -> None:
+        self._owner = owner
+        self._node = node
+        self.name = name
+        """Unique in its network: the layer's name or the module's path."""
+        self.inputs = inputs
+        """Names of the cells (or inputs) this one reads."""
+
+    @property
+    def type(self) -> str:
+        """ONNX name of the operator."""
+        return str(self._node.op)
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """ONNX attributes."""
+        return dict(self._node.attributes)
+
+    @property
+    def output_shape(self) -> list[int]:
+        """Extents of the output; -1 is the batch."""
+        return list(self._node.outputs[0].shape)
+
+    @property
+    def parameters(self) -> list[str]:
+        """Names of the trained parameters this cell reads."""
+        return [value.name for value in self._node.inputs if value is not None and value.kind == "parameter"]
+
+    @property
+    def buffers(self) -> list[str]:
+        """Names of the running statistics this cell keeps."""
+        return [value.name for value in self._node.inputs if value is not None and value.kind == "buffer"]
+
+    @property
+    def is_layout(self) -> bool:
+        """Whether this cell only renames or moves axes."""
+        return self.type in LAYOUT_OPERATORS
+
+    @property
+    def nb_parameters(self) -> int:
+        """Number of trained weights."""
+        return sum(value.size for value in self.get_weights().values())
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates for one row of the batch."""
+        return _macs(self._node)
+
+    def get_weights(self) -> dict[str, Array]:
+        """Copies of the parameters, by name, in their logical shape ([out, in, height, width] for Conv)."""
+        return {name: self._owner.get_parameter(name) for name in self.parameters}
+
+    def set_weights(self, weights: dict[str, Array]) -> None:
+        """Writes parameters, given by name in their logical shape; nothing is written when one does not fit."""
+        unknown = sorted(set(weights) - set(self.parameters))
+        if unknown:
+            raise errors.ValueError(f"{self.name}: no parameter {unknown[0]!r}; there are {', '.join(self.parameters) or 'none'}")
+        self._owner.set_parameters(weights)
+
+    def set_solver(self, solver: Solver) -> None:
+        """This cell's parameters are updated by a copy of the solver from now on."""
+        self._owner.set_parameter_solver(self.parameters, solver.copy())
+
+    @property
+    def solver(self) -> Solver | None:
+        """The solver of this cell's parameters."""
+        names = self.parameters
+        return self._owner.solvers.get(names[0]) if names else None
+
+    def __repr__(self) -> str:
+        return f"<{self.type} cell '{self.name}', output {self.output_shape}>"
+
+
+class DeepNetCell:
+    """A network as a list of cells, sharing its weights with the model it was made from.
+
+    Args:
+        name: shown in the summary.
+        network: the engine's network.
+        graph: its evaluation graph.
+        solvers: solver of every parameter, by name; kept up to date by this object.
+        hidden: operators that are not listed (``for_export`` lists no layout cells).
+
+    Example:
+        >>> for cell in deepnet: print(cell.name, cell.type)      # doctest: +SKIP
+        >>> deepnet["conv1"].get_weights()                        # doctest: +SKIP
+    """
+
+    def __init__(
+        self, name: str, network: Any, graph: Any, solvers: dict[str, Solver] | None = None, hidden: tuple[str, ...] = ()
+    ) -> None:
+        self.name = name
+        self.network = network
+        self.graph = graph
+        self.solvers: dict[str, Solver] = {} if solvers is None else solvers
+        self.learning = False
+        self._cells = _cells_of(self, graph, hidden)
+        self._by_name = {cell.name: cell for cell in self._cells}
+        self._losses: dict[Loss, LossNetwork] = {}
+        self._layout = {entry[0]: (entry[1], entry[2]) for entry in [*network.parameters, *network.buffers]}
+
+    def __iter__(self) -> Iterator[Cell]:
+        return iter(self._cells)
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+    def __getitem__(self, key: int | str) -> Cell:
+        if isinstance(key, str):
+            if key not in self._by_name:
+                raise KeyError(f"no cell {key!r}; there are {', '.join(self._by_name)}")
+            return self._by_name[key]
+        return self._cells[key]
+
+    def learn(self) -> DeepNetCell:
+        """Calls use batch statistics and dropout from now on."""
+        self.learning = True
+        return self
+
+    def test(self) -> DeepNetCell:
+        """Calls use running statistics and no dropout from now on."""
+        self.learning = False
+        return self
+
+    def set_solver(self, solver: Solver) -> None:
+        """All parameters are updated by one copy of the solver from now on."""
+        self.set_parameter_solver([name for name, _, _ in self.network.parameters], solver.copy())
+
+    def set_parameter_solver(self, names: list[str], solver: Solver) -> None:
+        """These parameters share the solver from now on; their solver state starts at zero."""
+        for name in names:
+            self.network.set_solver(name, solver.to_native())
+            self.solvers[name] = solver
+
+    def get_parameter(self, name: str) -> Array:
+        """A copy of a parameter or buffer in its logical shape."""
+        shape, order = self._layout_of(name)
+        stored = self.network.memory(name)
+        if not order:
+            return stored.reshape(shape).copy()
+        axes = np.argsort(order)
+        return np.ascontiguousarray(stored.reshape([shape[axis] for axis in order]).transpose(axes))
+
+    def set_parameters(self, values: dict[str, Array]) -> None:
+        """Writes parameters or buffers; nothing is written when one does not fit."""
+        ready: dict[str, Array] = {}
+        for name, value in values.items():
+            shape, order = self._layout_of(name)
+            array = np.asarray(value, np.float32)
+            if list(array.shape) != list(shape):
+                raise errors.ShapeError(f"{name}: expected shape {tuple(shape)}, got {tuple(array.shape)}")
+            ready[name] = array.transpose(order) if order else array
+        for name, array in ready.items():
+            self.network.memory(name)[:] = array.ravel()
+        self.network.refresh()
+
+    def _layout_of(self, name: str) -> tuple[list[int], list[int]]:
+        if name not in self._layout:
+            raise errors.ValueError(f"no parameter or buffer {name!r}; there are {', '.join(self._layout)}")
+        return self._layout[name]
+
+    def __call__(self, x: Any) -> Array:
+        """The network's output for a batch (the first, when there are several)."""
+        return self._forward(self._checked(x), keep=False)[1]
+
+    def step(self, x: Any, y: Any, loss: Loss) -> float:
+        """Trains on one batch with the cells' solvers.
+
+        Args:
+            x: inputs, float32 [N, ...] as the graph's input.
+            y: targets, see the loss.
+            loss: `n2d2.loss.CrossEntropy()` or `n2d2.loss.MSE()`.
+
+        Returns:
+            The loss before the update.
+        """
+        batch = self._checked(x)
+        network = self._losses.get(loss)
+        if network is None:
+            network = self._losses.setdefault(loss, LossNetwork(loss, self.graph.outputs[0].shape))
+        targets = network.checked(y, len(batch))
+        state, output = self._forward(batch, keep=True)
+        try:
+            value, gradient = network.run(output, targets)
+        except BaseException:
+            self.network.drop(state)
+            raise
+        self.network.backward(state, [gradient.ctypes.data])
+        self.network.update()
+        return value
+
+    def _checked(self, x: Any) -> Array:
+        expected = self.graph.inputs[0]
+        batch = np.ascontiguousarray(x, dtype=np.float32)
+        if batch.ndim != len(expected.shape) or list(batch.shape[1:]) != list(expected.shape[1:]) or len(batch) == 0:
+            wanted = ", ".join(["N", *map(str, expected.shape[1:])])
+            raise errors.ShapeError(f"input '{expected.name}': expected [{wanted}] with N at least 1, got {list(batch.shape)}")
+        return batch
+
+    def _forward(self, batch: Array, keep: bool) -> tuple[int, Array]:
+        rows = len(batch)
+        outputs = [np.empty([rows * -d if d < 0 else d for d in value.shape], np.float32) for value in self.graph.outputs]
+        state = self.network.forward(
+            [batch.ctypes.data], rows, [o.ctypes.data for o in outputs], train=keep or self.learning, keep=keep
+        )
+        return state, outputs[0]
+
+    def __str__(self) -> str:
+        return table_of(self)
+
+    def summary(self) -> None:
+        """Prints a table: cell, type, output shape, parameters, multiply-accumulates, inputs, solver."""
+        print(self)
+
+
+class Block(DeepNetCell):
+    """A network without a name of its own."""
+
+
+def _cells_of(owner: DeepNetCell, graph: Any, hidden: tuple[str, ...]) -> list[Cell]:
+    cells: list[Cell] = []
+    taken: set[str] = set()
+    origin: dict[int, str] = {}
+    for node in graph.nodes:
+        sources = [origin.get(v.id, v.name) for v in node.inputs if v is not None and v.kind in ("input", "activation")]
+        if node.op in hidden:
+            origin.update({value.id: sources[0] for value in node.outputs})
+            continue
+        base = node.path or node.name
+        name, number = base, 1
+        while name in taken:
+            number += 1
+            name = f"{base}_{number}"
+        taken.add(name)
+        origin.update({value.id: name for value in node.outputs})
+        cells.append(Cell(owner, node, name, sources))
+    return cells
+
+
+def _macs(node: Any) -> int:
+    output = [abs(d) for d in node.outputs[0].shape]
+    if node.op == "Conv":
+        weight = node.inputs[1].shape
+        return int(np.prod(output) * np.prod(weight[1:]))
+    if node.op in ("Gemm", "MatMul"):
+        weight = node.inputs[1].shape
+        inner = weight[1] if node.attributes.get("transB") else weight[0]
+        return int(np.prod(output) * inner)
+    return 0
+
+
+__all__ = ["Block", "Cell", "DeepNetCell"]

@@ -1,0 +1,150 @@
+"""Solvers: how gradients change weights. Formulas: ``src/n2d2/solvers/solver.h`` and the guide's page on solvers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from n2d2._engine import engine
+
+
+class Solver:
+    """Base of all solvers.
+
+    A solver may be given to a whole network or to single cells. Its learning rate may change at any time; the next update uses it.
+    """
+
+    def __init__(self, native: Any, arguments: dict[str, Any]) -> None:
+        self._native = native
+        self._arguments = arguments
+
+    def to_native(self) -> Any:
+        """The engine's object behind this one. All parameters that share it count one update together."""
+        return self._native
+
+    def copy(self) -> Solver:
+        """A solver with the same arguments, rate and count, independent of this one."""
+        twin = type(self).__new__(type(self))
+        Solver.__init__(twin, self._native.clone(), dict(self._arguments))
+        return twin
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate before the policy's factor."""
+        return float(self._native.learning_rate)
+
+    @learning_rate.setter
+    def learning_rate(self, rate: float) -> None:
+        self._native.learning_rate = float(rate)
+
+    @property
+    def iterations(self) -> int:
+        """Updates done so far."""
+        return int(self._native.iterations)
+
+    @property
+    def form(self) -> str:
+        """Whose formula this is: "n2d2", "torch" or "keras"."""
+        return str(self._arguments["form"])
+
+    def __str__(self) -> str:
+        return str(self._native.text())
+
+    __repr__ = __str__
+
+
+class SGD(Solver):
+    """Stochastic gradient descent: ``v = momentum * v + rate * g; w -= v``.
+
+    Args:
+        learning_rate: step per unit of gradient, at least 0.
+        momentum: share of the old velocity kept, 0 to 1.
+        nesterov: look ahead along the velocity (needs a momentum).
+        decay: weight decay, coupled with the rate: ``decay * rate * w`` is added to the step.
+        min_decay: the policy's factor never falls below it.
+        learning_rate_policy: "None", "StepDecay", "ExponentialDecay", "InvTDecay", "PolyDecay", "InvDecay" or "CosineDecay".
+        learning_rate_step_size: step of the first three policies, in rows seen.
+        learning_rate_decay: factor or rate of the policy.
+        power: exponent of PolyDecay and InvDecay.
+        max_iterations: length of PolyDecay and CosineDecay, in updates.
+        iteration_size: backward passes per update, whose gradients are averaged.
+        warm_up_duration: updates during which the rate grows from ``warm_up_lr_frac`` of itself.
+        warm_up_lr_frac: share of the rate at the first update of the warm-up, 0 to 1.
+        clamping: bounds of the weights, "min:max", such as "-1:1" or "0:".
+
+    Raises:
+        n2d2.errors.ValueError: when an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        decay: float = 0.0,
+        min_decay: float = 0.0,
+        learning_rate_policy: str | None = None,
+        learning_rate_step_size: int = 1,
+        learning_rate_decay: float = 0.1,
+        power: float = 0.0,
+        max_iterations: int = 0,
+        iteration_size: int = 1,
+        warm_up_duration: int = 0,
+        warm_up_lr_frac: float = 0.25,
+        clamping: str = "",
+        form: str = "n2d2",
+    ) -> None:
+        arguments = {
+            "learning_rate": float(learning_rate),
+            "momentum": float(momentum),
+            "nesterov": bool(nesterov),
+            "decay": float(decay),
+            "min_decay": float(min_decay),
+            "learning_rate_policy": "None" if learning_rate_policy is None else str(learning_rate_policy),
+            "learning_rate_step_size": int(learning_rate_step_size),
+            "learning_rate_decay": float(learning_rate_decay),
+            "power": float(power),
+            "max_iterations": int(max_iterations),
+            "iteration_size": int(iteration_size),
+            "warm_up_duration": int(warm_up_duration),
+            "warm_up_lr_frac": float(warm_up_lr_frac),
+            "clamping": str(clamping),
+            "form": str(form),
+        }
+        super().__init__(engine.sgd(**arguments), arguments)
+
+
+class Adam(Solver):
+    """Adam (Kingma and Ba 2015).
+
+    Args:
+        learning_rate: step size, at least 0.
+        beta1: share of the old first moment kept, 0 to below 1.
+        beta2: share of the old second moment kept, 0 to below 1.
+        epsilon: keeps the divisor away from 0.
+        clamping: bounds of the weights, "min:max".
+
+    Raises:
+        n2d2.errors.ValueError: when an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        clamping: str = "",
+        form: str = "n2d2",
+    ) -> None:
+        arguments = {
+            "learning_rate": float(learning_rate),
+            "beta1": float(beta1),
+            "beta2": float(beta2),
+            "epsilon": float(epsilon),
+            "clamping": str(clamping),
+            "form": str(form),
+        }
+        super().__init__(engine.adam(**arguments), arguments)
+
+
+__all__ = ["SGD", "Adam", "Solver"]
