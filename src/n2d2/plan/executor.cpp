@@ -65,18 +65,22 @@ int run_job(Job& job, ThreadSource* source, int threads) {
 
 }  // namespace
 
-void run(std::span<const Program* const> programs, std::span<const Lane> lanes, Pace* pace) {
-  if (lanes.empty()) return;
+void run(std::span<const Program* const> programs, std::span<const Lane> lanes) {
+  if (programs.empty() || lanes.empty()) return;
   using Clock = std::chrono::steady_clock;
-  const std::int64_t rows = lanes.front().total_rows;
-  int threads = std::min(static_cast<int>(lanes.size()), default_threads());
-  ThreadSource* source = threads > 1 ? choose_thread_source() : nullptr;
-  if (source == nullptr) pace = nullptr;
-  if (pace != nullptr) threads = pace->threads(threads, rows);
-  const auto start = Clock::now();
   Job job(programs, lanes);
-  threads = run_job(job, source, threads);
-  if (pace != nullptr) pace->record(threads, rows, Clock::now() - start);
+  const int most = std::min(static_cast<int>(lanes.size()), default_threads());
+  ThreadSource* source = most > 1 ? choose_thread_source() : nullptr;
+  if (source == nullptr) {
+    run_job(job, nullptr, 1);
+  } else {
+    Pace& pace = programs.front()->pace;
+    const std::int64_t rows = lanes.front().total_rows;
+    const int threads = pace.threads(most, rows);
+    const auto start = Clock::now();
+    const int used = run_job(job, source, threads);
+    pace.record(used, rows, Clock::now() - start);
+  }
   job.rethrow();
 }
 

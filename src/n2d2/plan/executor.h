@@ -9,13 +9,12 @@
 
 namespace n2d2::plan {
 
-class Pace;
-
 /// Runs the programs one after the other on all lanes. All threads meet between segments and between programs; inside a segment each
 /// lane runs its steps in order, lane l on thread l % threads. The number of threads never changes a result.
 /// The first exception of a step ends the work and is thrown here after all threads have left. Denormals count as zero meanwhile.
-/// `pace`, when given, may choose one thread where several are slower.
-void run(std::span<const Program* const> programs, std::span<const Lane> lanes, Pace* pace = nullptr);
+/// Where several threads turn out slower than one (Program::pace of the first program) one is used. A program is run by one caller at
+/// a time.
+void run(std::span<const Program* const> programs, std::span<const Lane> lanes);
 
 /// The same on at most `threads` threads of that source; returns how many there were.
 int run_on(ThreadSource& source, int threads, std::span<const Program* const> programs, std::span<const Lane> lanes);

@@ -11,10 +11,11 @@
 namespace n2d2::plan {
 namespace {
 
+/// Searches the library and what it was linked with, in that order.
 template <class Function>
 void load(void* library, const std::string& path, const char* name, Function*& function) {
   function = reinterpret_cast<Function*>(dlsym(library, name));
-  if (function == nullptr) throw BackendError(path + " has no function " + name);
+  if (function == nullptr) throw BackendError(path + " does not compute with OpenMP: it finds no function " + name);
 }
 
 struct Region {
@@ -34,13 +35,13 @@ void run_in_region(void* argument) {
 
 }  // namespace
 
-OpenMpTeam::OpenMpTeam(const std::string& path) {
-  void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_NOLOAD);
-  if (library == nullptr) throw BackendError(path + " is not loaded in this process");
-  load(library, path, "GOMP_parallel", parallel_);
-  load(library, path, "omp_get_num_threads", team_size_);
-  load(library, path, "omp_get_thread_num", thread_);
-  load(library, path, "omp_get_max_threads", most_threads_);
+OpenMpTeam::OpenMpTeam(const std::string& library) {
+  void* handle = dlopen(library.c_str(), RTLD_NOW | RTLD_NOLOAD);  // never closed: the functions stay in use
+  if (handle == nullptr) throw BackendError(library + " is not loaded in this process");
+  load(handle, library, "GOMP_parallel", parallel_);
+  load(handle, library, "omp_get_num_threads", team_size_);
+  load(handle, library, "omp_get_thread_num", thread_);
+  load(handle, library, "omp_get_max_threads", most_threads_);
 }
 
 int OpenMpTeam::run(int wanted, const ThreadWork& work) {
@@ -54,17 +55,15 @@ int OpenMpTeam::run(int wanted, const ThreadWork& work) {
   return region.threads;
 }
 
-LoadedTorch find_torch() {
-  LoadedTorch found;
+std::string find_torch() {
+  std::string found;
   const auto look = [](dl_phdr_info* info, std::size_t, void* argument) {
-    auto& torch = *static_cast<LoadedTorch*>(argument);
     const std::string_view path = info->dlpi_name == nullptr ? "" : info->dlpi_name;
-    if (path.find("/libtorch_cpu.so") != path.npos) torch.is_loaded = true;
-    if (path.find("/torch/lib/libgomp") != path.npos) torch.openmp_path = path;
-    return 0;
+    if (!path.ends_with("/libtorch_cpu.so")) return 0;
+    *static_cast<std::string*>(argument) = path;
+    return 1;
   };
   dl_iterate_phdr(look, &found);
-  if (!found.is_loaded) found.openmp_path.clear();
   return found;
 }
 

@@ -9,8 +9,10 @@ namespace n2d2::plan {
 
 class OpenMpTeam final : public ThreadSource {
  public:
-  /// Takes the libgomp that is loaded from `path`; throws BackendError when none is, or when functions are missing.
-  explicit OpenMpTeam(const std::string& path);
+  /// The team that `library`, which is loaded from that path, computes with: the OpenMP that the linker gave it. Its name tells
+  /// nothing: it is torch's own copy, or another of the same name that was loaded before, and scikit-learn's renamed copy is a
+  /// different one. Throws BackendError when the library is not loaded or has no OpenMP.
+  explicit OpenMpTeam(const std::string& library);
 
   const char* name() const override { return "openmp"; }
   /// One parallel region. The team may be smaller than wanted: torch.set_num_threads, OMP_THREAD_LIMIT, or a region around the caller.
@@ -23,12 +25,8 @@ class OpenMpTeam final : public ThreadSource {
   int (*most_threads_)() = nullptr;
 };
 
-/// What of torch is loaded in this process. Another libgomp, such as scikit-learn's renamed copy, is not torch's.
-struct LoadedTorch {
-  bool is_loaded = false;
-  std::string openmp_path;  ///< its own libgomp, or empty
-};
-LoadedTorch find_torch();
+/// Path of torch's library, or empty when torch is not in this process.
+std::string find_torch();
 /// Grows whenever a library is loaded: time to look for torch again. Cheap.
 unsigned long long loaded_libraries();
 

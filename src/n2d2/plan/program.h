@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "n2d2/plan/lane.h"
+#include "n2d2/plan/pace.h"
 
 namespace n2d2::plan {
 
@@ -19,6 +20,7 @@ struct Step {
 
 struct Program {
   std::vector<std::vector<Step>> segments;
+  mutable Pace pace{};  ///< times of earlier runs, which choose between one thread and several
   bool empty() const { return segments.empty(); }
 };
 

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <string_view>
 
 #include "n2d2/core/error.h"
@@ -61,9 +62,14 @@ class Choice {
     const unsigned long long libraries = loaded_libraries();
     if (libraries == libraries_) return;
     libraries_ = libraries;
-    const LoadedTorch torch = find_torch();
-    has_torch_ = torch.is_loaded;
-    if (!team_ && !is_child_ && !torch.openmp_path.empty()) team_ = std::make_unique<OpenMpTeam>(torch.openmp_path);
+    const std::string torch = find_torch();
+    has_torch_ = !torch.empty();
+    if (!has_torch_ || team_ || is_child_) return;
+    try {
+      team_ = std::make_unique<OpenMpTeam>(torch);
+    } catch (const BackendError&) {
+      // a torch without OpenMP: one thread, which N2D2_THREAD_SOURCE can change
+    }
   }
 
   std::mutex mutex_;

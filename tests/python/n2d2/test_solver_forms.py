@@ -93,7 +93,7 @@ def keras_trajectory(make: Callable[..., object]) -> list[np.ndarray]:
         if step in RATES:
             optimizer.learning_rate = RATES[step]
         optimizer.apply([keras.ops.convert_to_tensor(gradient)])
-        weights.append(np.array(keras.ops.convert_to_numpy(w.value)))
+        weights.append(np.array(keras.ops.convert_to_numpy(keras.ops.copy(w))))
     return weights
 
 

@@ -41,11 +41,11 @@ def train(steps=10, rows=24):
 """
 
 
-def run(script: str, **environment: str) -> str:
+def run(script: str, first: str = "", **environment: str) -> str:
     """The output of a fresh interpreter; a hang fails after a minute."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("N2D2_", "OMP_"))}
     done = subprocess.run(
-        [sys.executable, "-c", TRAIN + script],
+        [sys.executable, "-c", f"{first}\n{TRAIN}{script}"],
         env={**variables, **environment},
         capture_output=True,
         text=True,
@@ -79,6 +79,23 @@ def test_own_threads(variables: dict[str, str], expected: str) -> None:
 def test_beside_torch(variables: dict[str, str], expected: str) -> None:
     pytest.importorskip("torch")
     assert run(USE_TORCH + "print(train())", **variables) == expected
+
+
+OWN_THREADS = """
+names = [open(f"/proc/self/task/{task}/comm").read().strip() for task in os.listdir("/proc/self/task")]
+print("n2d2" in names)
+"""
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two cores")
+@pytest.mark.parametrize("first", ["import torch", "from n2d2 import _n2d2"])
+def test_own_threads_are_not_started_beside_torch(first: str, expected: str) -> None:
+    """Whoever is imported first brings the OpenMP library that both then use."""
+    pytest.importorskip("torch")
+    assert run("print(train())" + OWN_THREADS) == f"{expected}\nTrue"
+    script = f"{USE_TORCH}print(train()){OWN_THREADS}"
+    assert run(script, first=first) == f"{expected}\nFalse"
+    assert run(script, first=first, N2D2_THREAD_SOURCE="openmp") == f"{expected}\nFalse"
 
 
 def test_torch_imported_later_and_its_number_of_threads_changed(expected: str) -> None:
@@ -137,11 +154,12 @@ with ThreadPoolExecutor(3) as pool:
     ("name", "value", "message"),
     [
         ("N2D2_THREAD_SOURCE", "tbb", "N2D2_THREAD_SOURCE: expected own or openmp, got 'tbb'"),
+        ("N2D2_THREAD_SOURCE", "openmp", "N2D2_THREAD_SOURCE=openmp: torch's OpenMP threads are not in this process"),
         ("N2D2_NUM_THREADS", "none", "N2D2_NUM_THREADS: expected a number from 1, got 'none'"),
     ],
 )
 def test_bad_variables_are_named(name: str, value: str, message: str) -> None:
     if name == "N2D2_THREAD_SOURCE" and len(os.sched_getaffinity(0)) < 2:
         pytest.skip("with one core nobody asks for threads")
-    script = "try:\n    train()\nexcept ValueError as error:\n    print(error)"
+    script = "try:\n    train()\nexcept _n2d2.Error as error:\n    print(error)"
     assert message in run(script, **{name: value})

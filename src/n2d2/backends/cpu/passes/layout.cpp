@@ -65,7 +65,10 @@ class Layout {
     const Wish wish = wish_of(node);
     if (wish == Wish::row_major || wish == Wish::channels_last) {
       for (std::size_t i = 0; i < node.inputs().size(); ++i) {
-        if (node.input(i) != nullptr && node.input(i)->is_batched()) require(node, i, wished(wish, *node.input(i)));
+        if (node.input(i) == nullptr) continue;
+        if (node.input(i)->is_batched()) require(node, i, wished(wish, *node.input(i)));
+        // Computed weights; those of the host keep their order.
+        else if (node.input(i)->kind == ir::ValueKind::activation) require(node, i, batch_first(*node.input(i)));
       }
     }
     for (std::size_t i = 0; i < node.outputs().size(); ++i) place_output(node, *node.output(i), wish);

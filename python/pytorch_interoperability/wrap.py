@@ -1,0 +1,94 @@
+"""`wrap`: one line that puts a torch network into the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from n2d2 import errors
+from n2d2.solver import Solver
+from pytorch_interoperability.block import Block
+from pytorch_interoperability.capture import capture, check_module
+
+
+def wrap(
+    torch_net: torch.nn.Module,
+    input_size: Sequence[int] | Sequence[Sequence[int]] | None = None,
+    *,
+    update: str = "n2d2",
+    solver: Solver | None = None,
+    example_inputs: Sequence[torch.Tensor] | None = None,
+    opset_version: int | None = None,
+    in_names: Sequence[str] | None = None,
+    out_names: Sequence[str] | None = None,
+    verbose: bool = False,
+) -> Block:
+    """A `Block` that computes what the network computes, in n2d2.
+
+    Args:
+        torch_net: a network on the CPU, in float32.
+        input_size: extents of an input with the batch first, (4, 3, 32, 32), or one such tuple per input. Any batch size may be
+            used later; this one is planned for.
+        update: "n2d2": ``loss.backward()`` also updates the weights with the solver. "torch": gradients are returned to torch.
+        solver: an `n2d2.solver` for update="n2d2"; default `n2d2.solver.SGD()`.
+        example_inputs: instead of ``input_size``: tensors to capture with.
+        opset_version, in_names, out_names: taken for scripts written for the original N2D2; nothing is written, so they have no effect.
+        verbose: print the summary.
+
+    Raises:
+        n2d2.errors.UnsupportedError: lists every operator that has no counterpart, with module path and line.
+        n2d2.errors.ValueError: when an argument does not fit.
+    """
+    examples = _examples(torch_net, input_size, example_inputs)
+    if update not in ("n2d2", "torch"):
+        raise errors.ValueError(f'update: expected "n2d2" or "torch", got {update!r}')
+    if solver is not None and not isinstance(solver, Solver):
+        raise errors.TypeError(f"solver: expected an n2d2.solver, got {type(solver).__name__}")
+    if solver is not None and update == "torch":
+        raise errors.ValueError('solver: with update="torch" a torch optimizer updates; leave the solver out')
+    block = Block(torch_net, examples, update, solver)
+    if verbose:
+        block.summary()
+    return block
+
+
+def examine(
+    torch_net: torch.nn.Module,
+    input_size: Sequence[int] | Sequence[Sequence[int]] | None = None,
+    *,
+    example_inputs: Sequence[torch.Tensor] | None = None,
+) -> str:
+    """What `wrap` would say, without wrapping: the graph as text, or the text of the error."""
+    examples = _examples(torch_net, input_size, example_inputs)
+    try:
+        check_module(torch_net)
+        return str(capture(torch_net, examples).graph.text())
+    except errors.UnsupportedError as problem:
+        return str(problem)
+
+
+def _examples(net: Any, input_size: Any, example_inputs: Any) -> tuple[torch.Tensor, ...]:
+    if isinstance(net, Block):
+        raise errors.ValueError("torch_net: this network is wrapped already")
+    if not isinstance(net, torch.nn.Module):
+        raise errors.TypeError(f"torch_net: expected a torch.nn.Module, got {type(net).__name__}")
+    if example_inputs is not None:
+        examples = (example_inputs,) if isinstance(example_inputs, torch.Tensor) else tuple(example_inputs)
+        return tuple(_two_rows(x) for x in examples)
+    if not input_size:
+        raise errors.ValueError("input_size: missing; give the input's extents with the batch first, such as (4, 3, 32, 32)")
+    sizes = [input_size] if isinstance(input_size[0], int) else list(input_size)
+    for size in sizes:
+        if len(size) == 0 or any(isinstance(n, bool) or not isinstance(n, int) or n < 1 for n in size):
+            raise errors.ValueError(f"input_size: expected positive integers, batch first, got {tuple(size)}")
+    return tuple(torch.zeros(max(2, size[0]), *size[1:]) for size in sizes)
+
+
+def _two_rows(x: torch.Tensor) -> torch.Tensor:
+    """Capture needs two rows or more to see the batch as an axis of its own."""
+    return x if x.dim() == 0 or x.shape[0] >= 2 else x.expand(2, *x.shape[1:]).contiguous()
+
+
+__all__ = ["examine", "wrap"]
