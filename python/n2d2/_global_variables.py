@@ -55,7 +55,7 @@ class GlobalVariables:
 
     @property
     def seed(self) -> int:
-        """Seed of dropout's masks; setting it starts the sequence anew."""
+        """Seed of dropout's masks; setting it starts the sequence anew. 0: masks follow the host's own generator."""
         return self._seed
 
     @seed.setter
@@ -77,7 +77,12 @@ class GlobalVariables:
         self._verbosity = verbosity
 
     def next_key(self) -> int:
-        """Key of the random numbers of one forward pass: follows from the seed and the number of keys drawn before."""
+        """Key of the random numbers of one forward pass: follows from the seed and the number of keys drawn before.
+
+        With seed 0 it comes from Python's generator, which ``keras.utils.set_random_seed`` seeds.
+        """
+        if self._seed == 0:
+            return random.getrandbits(63)
         self._counter += 1
         return random.Random(f"{self._seed}:{self._counter}").getrandbits(63)
 

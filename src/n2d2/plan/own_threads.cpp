@@ -35,7 +35,8 @@ class alignas(64) OwnThreads::Worker {
     sigset_t all, before;  // signals are for the threads of the host
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int error = pthread_create(&handle_, nullptr, [](void* self) -> void* { return static_cast<Worker*>(self)->loop(), nullptr; }, this);
+    const int error =
+        pthread_create(&handle_, nullptr, [](void* self) -> void* { return static_cast<Worker*>(self)->loop(), nullptr; }, this);
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     if (error != 0) throw std::system_error(error, std::system_category(), "pthread_create");
     pthread_setname_np(handle_, "n2d2");

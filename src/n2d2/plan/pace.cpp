@@ -8,6 +8,8 @@ namespace {
 
 constexpr double kLongNs = 20e6;  // disturbances last milliseconds: they do not rule such runs
 constexpr int kSingleTries = 2;
+constexpr int kRetry = 128;       // runs until the time of one thread is looked at again: the first ones may have been disturbed
+constexpr double kClearly = 1.5;  // but not where several threads are that much faster
 constexpr int kFirstBackOff = 16;
 constexpr int kLongestBackOff = 512;
 constexpr unsigned kWindow = 0b1111;
@@ -24,13 +26,14 @@ int Pace::threads(int most, std::int64_t rows) {
   const Entry& e = entry(rows);
   if (e.runs < 2) return most;  // the first is cold
   if (e.several_ns * static_cast<double>(rows) > kLongNs) return most;
-  return e.single_runs < kSingleTries || e.single_left > 0 ? 1 : most;
+  if (e.single_runs < kSingleTries || e.single_left > 0) return 1;
+  return e.runs % kRetry == 0 && e.single_ns < kClearly * e.several_ns ? 1 : most;
 }
 
 void Pace::record(int threads, std::int64_t rows, std::chrono::nanoseconds time) {
   Entry& e = entry(rows);
   const double ns = static_cast<double>(time.count()) / static_cast<double>(std::max<std::int64_t>(rows, 1));
-  e.runs = std::min(e.runs + 1, 2);
+  ++e.runs;
   if (threads == 1) {
     e.single_ns = e.single_runs == 0 ? ns : std::min(ns, e.single_ns + (ns - e.single_ns) / 4);
     e.single_runs = std::min(e.single_runs + 1, kSingleTries);

@@ -10,7 +10,7 @@ namespace n2d2::plan {
 /// Belongs to one program and decides before each run by the times of earlier ones. Never changes a bit of the results.
 class Pace {
  public:
-  /// `most` threads, or 1: twice to learn the time of one thread, and when two of the last four runs were slower than that, for the
+  /// `most` threads, or 1: to learn the time of one thread, and when two of the last four runs were slower than that, for the
   /// next 16 runs, which doubles to 512 as long as it goes on. Long runs are never tried with one thread.
   int threads(int most, std::int64_t rows);
   /// How long the run took that threads() was asked for, and with how many threads it ran.
@@ -18,11 +18,11 @@ class Pace {
 
  private:
   struct Entry {  // runs of up to 2^i rows
-    int runs = 0;
+    std::int64_t runs = 0;
     int single_runs = 0;
     double single_ns = 0;  ///< per row, running mean
     double several_ns = 0;
-    unsigned slow = 0;     ///< last four runs, a bit for each that was slower than one thread
+    unsigned slow = 0;  ///< last four runs, a bit for each that was slower than one thread
     int single_left = 0;
     int single_next = 16;
   };

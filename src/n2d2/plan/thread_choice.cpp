@@ -38,7 +38,8 @@ class Choice {
     if (getpid() != pid_) start_anew();  // a fork that ran no handlers
     look_for_torch();
     if (forced_ == Forced::own) return own();
-    if (forced_ == Forced::openmp && !team_) throw BackendError("N2D2_THREAD_SOURCE=openmp: torch's OpenMP threads are not in this process");
+    if (forced_ == Forced::openmp && !team_)
+      throw BackendError("N2D2_THREAD_SOURCE=openmp: torch's OpenMP threads are not in this process");
     return has_torch_ ? team_.get() : own();
   }
 

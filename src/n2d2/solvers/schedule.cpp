@@ -22,8 +22,8 @@ constexpr std::array<std::string_view, 7> kPolicies = {"None",      "StepDecay",
 
 void Schedule::check() const {
   if (std::find(kPolicies.begin(), kPolicies.end(), policy) == kPolicies.end()) {
-    throw ValueError(fmt::format("learning_rate_policy: '{}' is none of None, StepDecay, ExponentialDecay, InvTDecay, PolyDecay, InvDecay, CosineDecay",
-                                 policy));
+    throw ValueError(fmt::format(
+        "learning_rate_policy: '{}' is none of None, StepDecay, ExponentialDecay, InvTDecay, PolyDecay, InvDecay, CosineDecay", policy));
   }
   expect_between("learning_rate_step_size", static_cast<double>(step_size), 1, kInfinity);
   expect_between("learning_rate_decay", decay, 0, kInfinity);
@@ -34,7 +34,8 @@ void Schedule::check() const {
   const bool has_end = policy == "PolyDecay" || policy == "CosineDecay";
   expect_between("max_iterations", static_cast<double>(max_iterations), has_end ? 1 : 0, kInfinity);
   if (policy == "CosineDecay" && warm_up_duration >= max_iterations) {
-    throw ValueError(fmt::format("warm_up_duration: expected fewer steps than max_iterations ({}), got {}", max_iterations, warm_up_duration));
+    throw ValueError(
+        fmt::format("warm_up_duration: expected fewer steps than max_iterations ({}), got {}", max_iterations, warm_up_duration));
   }
 }
 

@@ -21,8 +21,8 @@ struct Schedule {
   std::int64_t step_size = 1;  ///< rows
   double decay = 0.1;
   double power = 0.0;
-  std::int64_t max_iterations = 0;   ///< updates; CosineDecay: steps t
-  std::int64_t warm_up_duration = 0; ///< steps t
+  std::int64_t max_iterations = 0;    ///< updates; CosineDecay: steps t
+  std::int64_t warm_up_duration = 0;  ///< steps t
   double warm_up_lr_frac = 0.25;
   double min_decay = 0.0;
 

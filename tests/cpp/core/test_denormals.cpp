@@ -1,9 +1,9 @@
 // The modes are set inside the scope and what was there comes back.
-#include "n2d2/core/denormals.h"
-
 #include <doctest/doctest.h>
 
 #include <limits>
+
+#include "n2d2/core/denormals.h"
 
 namespace n2d2 {
 namespace {

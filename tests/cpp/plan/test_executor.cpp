@@ -1,6 +1,4 @@
 // Programs on one to several threads: order, equal results, exceptions, denormals.
-#include "n2d2/plan/executor.h"
-
 #include <doctest/doctest.h>
 
 #include <array>
@@ -10,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "n2d2/plan/executor.h"
 #include "n2d2/plan/own_threads.h"
 
 namespace n2d2::plan {
@@ -86,7 +85,8 @@ TEST_CASE("inside a segment a lane runs its steps in order") {
   Program program;
   program.segments.emplace_back();
   for (const char* name : {"a", "b", "c"}) {
-    program.segments.back().push_back(Step{name, [&, name](const Lane& lane) { seen[static_cast<std::size_t>(lane.index)] += name; }, false});
+    program.segments.back().push_back(
+        Step{name, [&, name](const Lane& lane) { seen[static_cast<std::size_t>(lane.index)] += name; }, false});
   }
   const std::array<const Program*, 1> programs = {&program};
   run_on(threads, 2, programs, make_lanes(5, 5));
@@ -99,7 +99,11 @@ TEST_CASE("an exception of any lane reaches the caller and the threads stay usab
     for (int failing = 0; failing < 3; ++failing) {
       std::atomic<int> later{0};
       Program program;
-      program.segments.push_back({Step{"fails", [&](const Lane& lane) { if (lane.index == failing) throw std::runtime_error("lane failed"); }, false}});
+      program.segments.push_back({Step{"fails",
+                                       [&](const Lane& lane) {
+                                         if (lane.index == failing) throw std::runtime_error("lane failed");
+                                       },
+                                       false}});
       program.segments.push_back({Step{"later", [&](const Lane&) { ++later; }, false}});
       const std::array<const Program*, 1> programs = {&program};
       CHECK_THROWS_WITH_AS(run_on(threads, thread_count, programs, make_lanes(3, 3)), "lane failed", std::runtime_error);
@@ -115,10 +119,12 @@ TEST_CASE("steps run with denormals as zero, the caller's modes come back") {
   OwnThreads threads;
   std::array<float, 3> halves{1, 1, 1};
   Program program;
-  program.segments.push_back({Step{"half", [&](const Lane& lane) {
+  program.segments.push_back({Step{"half",
+                                   [&](const Lane& lane) {
                                      volatile float x = std::numeric_limits<float>::min();
                                      halves[static_cast<std::size_t>(lane.index)] = x * 0.5F;
-                                   }, false}});
+                                   },
+                                   false}});
   const std::array<const Program*, 1> programs = {&program};
   run_on(threads, 3, programs, make_lanes(3, 3));
   CHECK(halves == std::array<float, 3>{0, 0, 0});

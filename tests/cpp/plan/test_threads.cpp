@@ -47,8 +47,9 @@ TEST_CASE("barrier: nobody is a round ahead, writes before it are seen after it"
 TEST_CASE("own threads: right after a run, after they went to sleep, and with a growing number") {
   OwnThreads threads;
   std::array<std::atomic<int>, 4> calls{};
-  const ThreadWork work{[](void* context, int thread, int) { ++(*static_cast<std::array<std::atomic<int>, 4>*>(context))[static_cast<std::size_t>(thread)]; },
-                        &calls};
+  const ThreadWork work{
+      [](void* context, int thread, int) { ++(*static_cast<std::array<std::atomic<int>, 4>*>(context))[static_cast<std::size_t>(thread)]; },
+      &calls};
   for (int i = 0; i < 200; ++i) CHECK(threads.run(2, work) == 2);
   for (int i = 0; i < 5; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(3));

@@ -1,12 +1,11 @@
 // Factors of the learning rate against numbers computed by hand.
-#include "n2d2/solvers/schedule.h"
-
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <string>
 
 #include "n2d2/core/error.h"
+#include "n2d2/solvers/schedule.h"
 
 namespace n2d2::solvers {
 namespace {
@@ -37,7 +36,8 @@ TEST_CASE("PolyDecay and InvDecay count updates") {
 }
 
 TEST_CASE("CosineDecay: warm-up, half a wave, then the least factor") {
-  const Schedule cosine{.policy = "CosineDecay", .step_size = 10, .max_iterations = 12, .warm_up_duration = 4, .warm_up_lr_frac = 0.2, .min_decay = 0.1};
+  const Schedule cosine{
+      .policy = "CosineDecay", .step_size = 10, .max_iterations = 12, .warm_up_duration = 4, .warm_up_lr_frac = 0.2, .min_decay = 0.1};
   CHECK(cosine.factor(0, 0) == doctest::Approx(0.2).epsilon(1e-14));
   CHECK(cosine.factor(0, 29) == doctest::Approx(0.6).epsilon(1e-14));
   CHECK(cosine.factor(0, 40) == 1.0);

@@ -81,9 +81,11 @@ TEST_CASE("rates can be set, counters restored, and a clone goes on by itself") 
 
 TEST_CASE("texts name what is not the default") {
   CHECK(Sgd({}).text() == "SGD(learning_rate=0.01)");
-  CHECK(Sgd({.momentum = 0.9, .nesterov = true, .decay = 0.0005, .schedule = {.policy = "StepDecay", .step_size = 48000}, .clamping = "-1:1"}).text() ==
-        "SGD(learning_rate=0.01, momentum=0.9, nesterov=True, decay=0.0005, learning_rate_policy='StepDecay', learning_rate_step_size=48000, "
-        "clamping='-1:1')");
+  CHECK(
+      Sgd({.momentum = 0.9, .nesterov = true, .decay = 0.0005, .schedule = {.policy = "StepDecay", .step_size = 48000}, .clamping = "-1:1"})
+          .text() ==
+      "SGD(learning_rate=0.01, momentum=0.9, nesterov=True, decay=0.0005, learning_rate_policy='StepDecay', learning_rate_step_size=48000, "
+      "clamping='-1:1')");
   CHECK(Adam({.epsilon = 1e-7, .form = Form::keras}).text() == "Adam(learning_rate=0.001, epsilon=1e-07, form='keras')");
   CHECK(Adam({.decay = 0.01, .decoupled_decay = true}).text() == "Adam(learning_rate=0.001, decay=0.01, decoupled_decay=True)");
 }

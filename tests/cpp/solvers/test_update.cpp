@@ -123,8 +123,10 @@ TEST_CASE("Adam, n2d2 and torch: both moments corrected, epsilon outside the cor
     for (const bool decoupled : {false, true}) {
       compare(Adam({.beta1 = 0.8, .beta2 = 0.95, .epsilon = 1e-3, .decay = 0.01, .decoupled_decay = decoupled, .form = form}),
               [&](Reference& r, double g, double lr, int t) {
-                if (decoupled) r.w *= 1 - lr * 0.01;
-                else g += 0.01 * r.w;
+                if (decoupled)
+                  r.w *= 1 - lr * 0.01;
+                else
+                  g += 0.01 * r.w;
                 r.m = 0.8 * r.m + 0.2 * g;
                 r.v = 0.95 * r.v + 0.05 * g * g;
                 const double m = r.m / (1 - std::pow(0.8, t)), v = r.v / (1 - std::pow(0.95, t));
@@ -135,13 +137,14 @@ TEST_CASE("Adam, n2d2 and torch: both moments corrected, epsilon outside the cor
 }
 
 TEST_CASE("Adam, keras: epsilon beside the uncorrected root") {
-  compare(Adam({.beta1 = 0.8, .beta2 = 0.95, .epsilon = 1e-3, .decay = 0.01, .form = Form::keras}), [](Reference& r, double g, double lr, int t) {
-    r.w -= r.w * 0.01 * lr;
-    const double alpha = lr * std::sqrt(1 - std::pow(0.95, t)) / (1 - std::pow(0.8, t));
-    r.m += (g - r.m) * 0.2;
-    r.v += (g * g - r.v) * 0.05;
-    r.w -= r.m * alpha / (std::sqrt(r.v) + 1e-3);
-  });
+  compare(Adam({.beta1 = 0.8, .beta2 = 0.95, .epsilon = 1e-3, .decay = 0.01, .form = Form::keras}),
+          [](Reference& r, double g, double lr, int t) {
+            r.w -= r.w * 0.01 * lr;
+            const double alpha = lr * std::sqrt(1 - std::pow(0.95, t)) / (1 - std::pow(0.8, t));
+            r.m += (g - r.m) * 0.2;
+            r.v += (g * g - r.v) * 0.05;
+            r.w -= r.m * alpha / (std::sqrt(r.v) + 1e-3);
+          });
 }
 
 TEST_CASE("iteration_size: three gradients make one update of their mean, and the sum starts anew") {

@@ -68,7 +68,8 @@ struct Part {
 };
 
 template <class Access>
-static inline void step(const UpdateArguments& a, int own_slots, float* weights, const float* gradient, float* const* slots, std::int64_t i, int count) {
+static inline void step(const UpdateArguments& a, int own_slots, float* weights, const float* gradient, float* const* slots, std::int64_t i,
+                        int count) {
   Element e{};
   e.gradient = Access::get(gradient + i, count);
   if (a.sum_slot >= 0) {

@@ -1,0 +1,109 @@
+"""A Keras model in the engine: its graphs, its weights, and single steps on NumPy arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from keras_interoperability.capture import Capture, Captured
+from keras_interoperability.mirror import Mirror
+from n2d2 import errors, global_variables
+from n2d2._engine import engine
+from n2d2.solver import Solver
+
+Array = npt.NDArray[Any]
+
+
+class Session:
+    """The engine's side of one wrapped model."""
+
+    def __init__(self, model: Any, batch_size: int) -> None:
+        self._model = model
+        self.network = engine.Network(batch_size)
+        self.evaluation = Capture(model, training=False).run()
+        self.training = Capture(model, training=True).run()
+        self.network.set_graph("evaluate", self.evaluation.graph)
+        self.network.set_graph("train", self.training.graph)
+        self.mirror = Mirror(self.network, {**self.evaluation.variables, **self.training.variables})
+        self.solvers: dict[str, Solver] = {}
+        self._pending: tuple[int, int] = (0, 0)
+
+    def compile(self, solver: Solver) -> None:
+        """Captures anew, as `trainable` may have changed, and gives every trained parameter the solver."""
+        self.training = Capture(self._model, training=True).run()
+        self.network.set_graph("train", self.training.graph)
+        names = [name for name, variable in self.training.variables.items() if self._is_trained(name, variable)]
+        self.network.set_trainable(names)
+        self.solvers.clear()
+        for name in names:
+            self.network.set_solver(name, solver.to_native())
+            self.solvers[name] = solver
+
+    def _is_trained(self, name: str, variable: Any) -> bool:
+        return bool(variable.trainable) and any(value.name == name for value in self.training.graph.parameters)
+
+    def inputs_of(self, x: Any) -> list[Array]:
+        """The batch as the graph's inputs; raises ShapeError naming the input."""
+        inputs = self.evaluation.graph.inputs
+        if isinstance(x, dict):
+            missing = [value.name for value in inputs if value.name not in x]
+            if missing:
+                raise errors.ValueError(f"input '{missing[0]}' is missing; got {', '.join(map(str, x))}")
+            parts = [x[value.name] for value in inputs]
+        else:
+            parts = list(x) if isinstance(x, list | tuple) else [x]
+        if len(parts) != len(inputs):
+            raise errors.ValueError(f"expected {len(inputs)} inputs, got {len(parts)}")
+        return [self._input(value, np.asarray(part)) for value, part in zip(inputs, parts, strict=True)]
+
+    def _input(self, value: Any, array: Array) -> Array:
+        expected = value.shape
+        if array.ndim == len(expected) - 1 and expected[-1] == 1:
+            array = array[..., None]
+        elif array.ndim == len(expected) + 1 and array.shape[-1] == 1:
+            array = array[..., 0]
+        if array.ndim != len(expected) or list(array.shape[1:]) != list(expected[1:]):
+            wanted = ", ".join(["N", *map(str, expected[1:])])
+            raise errors.ShapeError(f"input '{value.name}' (read by layer '{self._first_layer()}'): expected [{wanted}], got {list(array.shape)}")
+        if array.dtype.kind not in "fiub":
+            raise errors.TypeError(f"input '{value.name}': expected numbers, got {array.dtype}")
+        return np.ascontiguousarray(array, np.float32)
+
+    def _first_layer(self) -> str:
+        return next((str(node.path) for node in self.evaluation.graph.nodes if node.op != "Transpose"), "")
+
+    def _outputs(self, captured: Captured, rows: int) -> list[Array]:
+        return [np.empty([-d * rows if d < 0 else d for d in value.shape], np.float32) for value in captured.graph.outputs]
+
+    def evaluate(self, xs: list[Array]) -> list[Array]:
+        """The model's outputs; behind them, for a model that ends in softmax or sigmoid, what stands before it."""
+        outputs = self._outputs(self.evaluation, len(xs[0]))
+        self.network.forward([x.ctypes.data for x in xs], len(xs[0]), [o.ctypes.data for o in outputs])
+        return outputs
+
+    def forward(self, xs: list[Array]) -> list[Array]:
+        """Outputs in training, kept for `backward`. The inputs stay as they are until then."""
+        outputs = self._outputs(self.training, len(xs[0]))
+        key = global_variables.next_key() if self.training.is_random else 0
+        self._kept = xs
+        self._state = self.network.forward(
+            [x.ctypes.data for x in xs], len(xs[0]), [o.ctypes.data for o in outputs], train=True, keep=True, key=key
+        )
+        return outputs
+
+    def backward(self, gradients: list[Array]) -> None:
+        """Back-propagates the gradients of the outputs and updates the weights."""
+        state, self._state = self._state, 0
+        self.network.backward(state, [g.ctypes.data for g in gradients])
+        self.network.update()
+
+    def drop(self) -> None:
+        """Forgets a forward whose backward never came."""
+        if getattr(self, "_state", 0):
+            self.network.drop(self._state)
+            self._state = 0
+
+
+__all__ = ["Session"]
