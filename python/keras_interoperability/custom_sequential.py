@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from keras_interoperability.capture import functional_of
 from keras_interoperability.session import Session
-from keras_interoperability.solvers import SolverProxy, optimizer_and_solver
+from keras_interoperability.solvers import SolverProxy, optimizer_and_solver, shortest
 from keras_interoperability.steps import make_losses, predict_steps, test_step, train_step
 from n2d2.cells import LAYOUT_OPERATORS, DeepNetCell
 from n2d2.solver import SGD, Solver
@@ -94,7 +94,7 @@ class CustomSequential(keras.Sequential):
 
     def _push_rate(self) -> None:
         """The learning rate shown at `model.optimizer` reaches the solver."""
-        rate = float(self.optimizer.learning_rate)
+        rate = shortest(float(self.optimizer.learning_rate))
         if rate != self._box["rate"]:
             self._box["solver"].learning_rate = self._box["rate"] = rate
 

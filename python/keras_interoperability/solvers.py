@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 
 from n2d2 import errors
 from n2d2.solver import SGD, Adam, Solver
@@ -70,7 +71,12 @@ def optimizer_and_solver(given: Any) -> tuple[Any, Solver]:
 
 
 def _rate(optimizer: Any) -> float:
-    return float(optimizer.learning_rate)
+    return shortest(float(optimizer.learning_rate))
 
 
-__all__ = ["SolverProxy", "optimizer_and_solver"]
+def shortest(number: float) -> float:
+    """The shortest decimal that is the same float32: Keras keeps 0.001 as 0.0010000000474974513."""
+    return float(str(np.float32(number)))
+
+
+__all__ = ["SolverProxy", "optimizer_and_solver", "shortest"]

@@ -241,23 +241,32 @@ class Block(DeepNetCell):
 
 
 def _cells_of(owner: DeepNetCell, graph: Any, hidden: tuple[str, ...]) -> list[Cell]:
+    """Cells in order. Of the operators that one layer became, the first that computes has the layer's name."""
     cells: list[Cell] = []
-    taken: set[str] = set()
+    taken = {node.path for node in graph.nodes if node.path and node.op not in LAYOUT_OPERATORS}
+    named: set[str] = set()
     origin: dict[int, str] = {}
     for node in graph.nodes:
         sources = [origin.get(v.id, v.name) for v in node.inputs if v is not None and v.kind in ("input", "activation")]
         if node.op in hidden:
             origin.update({value.id: sources[0] for value in node.outputs})
             continue
-        base = node.path or node.name
-        name, number = base, 1
-        while name in taken:
-            number += 1
-            name = f"{base}_{number}"
-        taken.add(name)
+        if node.path and node.path not in named and (node.op not in LAYOUT_OPERATORS or node.path not in taken):
+            name = node.path
+        else:
+            name = _free(f"{node.path}_{node.op.lower()}" if node.path else node.name, named | taken)
+        named.add(name)
         origin.update({value.id: name for value in node.outputs})
         cells.append(Cell(owner, node, name, sources))
     return cells
+
+
+def _free(base: str, taken: set[str]) -> str:
+    name, number = base, 1
+    while name in taken:
+        number += 1
+        name = f"{base}_{number}"
+    return name
 
 
 def _macs(node: Any) -> int:
