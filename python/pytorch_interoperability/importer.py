@@ -211,11 +211,11 @@ class Importer:
 
     def _outputs(self, node: Any) -> None:
         for output in node.args[0]:
-            value = self._env.get(output, output)
-            if value is None or isinstance(value, int | float | _Counter):
-                self.problems.append(f"an output that is no tensor ({value!r})") if not self.problems else None
-            else:
+            value = self._env.get(output)
+            if isinstance(value, engine.Value):
                 self.graph.output(value)
+            elif not self.problems:
+                self.problems.append(f"an output that is no tensor ({output!r})")
 
     def _resolve(self, argument: Any) -> Any:
         if isinstance(argument, torch.fx.Node):

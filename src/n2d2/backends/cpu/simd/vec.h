@@ -44,7 +44,7 @@ static inline Vec fma(Vec a, Vec b, Vec c) {
 
 static inline Vec sqrt(Vec a) {
 #if defined(__AVX512F__)
-  return _mm512_sqrt_ps(a);
+  return _mm512_maskz_sqrt_ps(static_cast<__mmask16>(0xffff), a);  // the plain form gives GCC 12 a false warning
 #elif defined(__AVX2__)
   return _mm256_sqrt_ps(a);
 #else
