@@ -108,9 +108,14 @@ class Capture:
                 if any(value is None for value in inputs):
                     continue  # follows from a problem that is listed already
                 results = self._operation(node, inputs, prefix)
-                for tensor, value in zip(node.outputs, results, strict=False):
+                for tensor, value in zip(node.outputs, results or [self._stand_in(t) for t in node.outputs], strict=False):
                     known[id(tensor)] = value
         return [known.get(id(t)) for t in functional.outputs]
+
+    def _stand_in(self, tensor: Any) -> Any:
+        """For the output of a layer that has a problem, so that the layers behind it are looked at too."""
+        extents = [-1, *tensor.shape[1:]]
+        return None if None in extents else Planes(self, last=self.graph.input(tensor.name, extents))
 
     def _operation(self, node: Any, inputs: list[Any], prefix: str) -> list[Any]:
         layer = node.operation

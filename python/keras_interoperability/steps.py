@@ -77,7 +77,7 @@ def predict_steps(model: Any, session: Session, batches: list[Any]) -> Any:
         outputs = session.evaluate(session.inputs_of(x))
         results.append(outputs[:1] if session.evaluation.activation else outputs)
     joined = [parts[0] if len(parts) == 1 else np.concatenate(parts) for parts in zip(*results, strict=True)]
-    return _structure(model, joined)
+    return _structure(model, [tf.constant(array) for array in joined])
 
 
 __all__ = ["make_losses", "predict_steps", "test_step", "train_step"]

@@ -1,0 +1,92 @@
+"""What bad input gets."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from keras_nets import digits, small
+
+import keras_interoperability as interop
+from n2d2 import errors
+
+
+def test_unsupported_layers_are_listed_together():
+    inner = keras.Sequential([keras.Input((8, 8, 4)), layers.SpatialDropout2D(0.2)], name="inner")
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Conv2D(4, 3, padding="same", activation="gelu", name="odd_activation"),
+            inner,
+            layers.Conv2DTranspose(3, 3, name="up"),
+            layers.Dense(2, kernel_regularizer="l2", name="penalised"),
+        ]
+    )
+    with pytest.raises(errors.UnsupportedError) as caught:
+        interop.wrap(model, 4)
+    text = str(caught.value)
+    for part in ("odd_activation", "gelu", "inner/spatial_dropout2d", "'up' (Conv2DTranspose)", "'penalised'", "kernel_regularizer", "register_handler"):
+        assert part in text, part
+
+
+def test_unbuilt_and_foreign_models():
+    with pytest.raises(errors.StateError, match=r"not built; begin it with keras\.Input"):
+        interop.wrap(keras.Sequential([layers.Dense(3)]), 4)
+    with pytest.raises(errors.TypeError, match=r"keras\.Model"):
+        interop.wrap("model", 4)
+    with pytest.raises(errors.ValueError, match="already"):
+        interop.wrap(interop.wrap(small(), 4), 4)
+
+    class Own(keras.Model):
+        def call(self, x):
+            return x
+
+    with pytest.raises(errors.UnsupportedError, match="subclassed"):
+        interop.wrap(Own(), 4)
+
+
+@pytest.mark.parametrize("batch_size", [0, -1, 2.5, "8", True, None])
+def test_bad_batch_sizes(batch_size):
+    with pytest.raises(errors.ValueError, match="batch_size"):
+        interop.wrap(small(), batch_size)
+
+
+def test_wrong_shapes_name_input_and_layer():
+    model = interop.wrap(small(), 4)
+    with pytest.raises(errors.ShapeError, match=r"read by layer 'conv'\): expected \[N, 8, 8, 1\], got \[2, 9, 8, 1\]"):
+        model.predict(np.zeros((2, 9, 8, 1), np.float32), verbose=0)
+    assert model.predict(np.zeros((2, 8, 8), np.float32), verbose=0).shape == (2, 10)  # Keras adds the last axis too
+
+
+def test_unsupported_optimizers():
+    model = interop.wrap(small(), 4)
+    with pytest.raises(errors.UnsupportedError, match="RMSprop"):
+        model.compile(optimizer="rmsprop", loss="mse")
+    with pytest.raises(errors.UnsupportedError, match="clipnorm"):
+        model.compile(optimizer=keras.optimizers.Adam(clipnorm=1.0), loss="mse")
+    x, _, y = digits()
+    model.compile(loss="categorical_crossentropy")
+    model.fit(x[:8], y[:8], verbose=0)
+
+
+def test_float16_policy_is_refused():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = keras.Sequential([keras.Input((4,)), layers.Dense(3)])
+    finally:
+        keras.config.set_dtype_policy("float32")
+    with pytest.raises(errors.UnsupportedError, match="mixed_float16"):
+        interop.wrap(model, 4)
+
+
+def test_a_model_without_parameters_still_predicts():
+    model = interop.wrap(keras.Sequential([keras.Input((4, 4, 2)), layers.MaxPooling2D(2), layers.Flatten()]), 4)
+    x = np.random.default_rng(0).random((3, 4, 4, 2), np.float32)
+    assert model.predict(x, verbose=0).shape == (3, 8)
+
+
+def test_channels_first_is_refused():
+    model = keras.Sequential([keras.Input((3, 8, 8)), layers.ZeroPadding2D(1, data_format="channels_first")])
+    with pytest.raises(errors.UnsupportedError, match="channels_first"):
+        interop.wrap(model, 4)
