@@ -46,7 +46,8 @@ std::vector<ValueRef> node(const GraphRef& self, const std::string& op, const st
                            const nb::dict& attributes, const std::string& name, const std::string& path, const std::string& location) {
   std::vector<ir::Value*> values;
   for (const auto& input : inputs) {
-    if (input && input->graph != self.graph) throw ValueError(fmt::format("{}: input '{}' belongs to another graph", op, input->value->name));
+    if (input && input->graph != self.graph)
+      throw ValueError(fmt::format("{}: input '{}' belongs to another graph", op, input->value->name));
     values.push_back(input ? input->value : nullptr);
   }
   ir::Node& made = self.graph->add_node(op, values, attributes_from(attributes), {.name = name, .source = {path, location}});
@@ -61,11 +62,16 @@ std::vector<NodeRef> nodes(const GraphRef& self) {
 
 const char* kind_name(ir::ValueKind kind) {
   switch (kind) {
-    case ir::ValueKind::input: return "input";
-    case ir::ValueKind::parameter: return "parameter";
-    case ir::ValueKind::buffer: return "buffer";
-    case ir::ValueKind::constant: return "constant";
-    case ir::ValueKind::activation: return "activation";
+    case ir::ValueKind::input:
+      return "input";
+    case ir::ValueKind::parameter:
+      return "parameter";
+    case ir::ValueKind::buffer:
+      return "buffer";
+    case ir::ValueKind::constant:
+      return "constant";
+    case ir::ValueKind::activation:
+      return "activation";
   }
   return "";
 }
@@ -80,7 +86,8 @@ void bind_value(nb::module_& m) {
       .def_prop_ro("order", [](const ValueRef& v) { return v.value->order; })
       .def("__eq__", [](const ValueRef& a, const ValueRef& b) { return a.value == b.value; })
       .def("__hash__", [](const ValueRef& v) { return reinterpret_cast<std::intptr_t>(v.value) >> 4; })
-      .def("__repr__", [](const ValueRef& v) { return fmt::format("<{} '{}' {}>", kind_name(v.value->kind), v.value->name, v.value->type.text()); });
+      .def("__repr__",
+           [](const ValueRef& v) { return fmt::format("<{} '{}' {}>", kind_name(v.value->kind), v.value->name, v.value->type.text()); });
 }
 
 void bind_node(nb::module_& m) {
@@ -102,18 +109,27 @@ void bind_graph(nb::module_& m) {
   bind_node(m);
   nb::class_<GraphRef>(m, "Graph", "Operators with ONNX names on typed values, logical layout NCHW; checked while it is built.")
       .def("__init__", [](GraphRef* self) { new (self) GraphRef{std::make_shared<ir::Graph>(ops::op_set())}; })
-      .def("input", [](const GraphRef& g, const std::string& name, const std::vector<std::int64_t>& shape, const std::string& dtype) {
+      .def(
+          "input",
+          [](const GraphRef& g, const std::string& name, const std::vector<std::int64_t>& shape, const std::string& dtype) {
             return ref(g, g.graph->add_input(name, {shape_from(shape), dtype_of(dtype)}));
-          }, "name"_a, "shape"_a, "dtype"_a = "float32")
-      .def("parameter", [](const GraphRef& g, const std::string& name, const std::vector<std::int64_t>& shape, const std::vector<int>& order,
-                           bool trainable) { return ref(g, g.graph->add_parameter(name, {shape_from(shape)}, order, trainable)); },
-           "name"_a, "shape"_a, "order"_a = std::vector<int>(), "trainable"_a = true)
-      .def("buffer", [](const GraphRef& g, const std::string& name, const std::vector<std::int64_t>& shape, const std::vector<int>& order) {
+          },
+          "name"_a, "shape"_a, "dtype"_a = "float32")
+      .def(
+          "parameter",
+          [](const GraphRef& g, const std::string& name, const std::vector<std::int64_t>& shape, const std::vector<int>& order,
+             bool trainable) { return ref(g, g.graph->add_parameter(name, {shape_from(shape)}, order, trainable)); },
+          "name"_a, "shape"_a, "order"_a = std::vector<int>(), "trainable"_a = true)
+      .def(
+          "buffer",
+          [](const GraphRef& g, const std::string& name, const std::vector<std::int64_t>& shape, const std::vector<int>& order) {
             return ref(g, g.graph->add_buffer(name, {shape_from(shape)}, order));
-          }, "name"_a, "shape"_a, "order"_a = std::vector<int>())
+          },
+          "name"_a, "shape"_a, "order"_a = std::vector<int>())
       .def("constant", &constant, "array"_a)
       .def("node", &node, "op"_a, "inputs"_a, "attributes"_a = nb::dict(), "name"_a = "", "path"_a = "", "location"_a = "")
-      .def("output", [](const GraphRef& g, const ValueRef& value) { g.graph->add_output(value.value); }, "value"_a)
+      .def(
+          "output", [](const GraphRef& g, const ValueRef& value) { g.graph->add_output(value.value); }, "value"_a)
       .def("text", [](const GraphRef& g) { return ir::to_text(*g.graph); })
       .def_prop_ro("nodes", &nodes)
       .def_prop_ro("inputs", [](const GraphRef& g) { return refs(g, g.graph->values_of(ir::ValueKind::input)); })

@@ -106,13 +106,18 @@ void* pointer(std::uintptr_t address) { return reinterpret_cast<void*>(address);
 void bind_network(nb::module_& m) {
   const auto nogil = nb::call_guard<nb::gil_scoped_release>();
   nb::class_<Network>(m, "Network", "Parameters, a graph per mode and the plans that run them; see src/n2d2/plan/network.h.")
-      .def("__init__", [](Network* self, std::int64_t capacity, int lanes) { new (self) Network(cpu::cpu_backend(), capacity, lanes); },
-           "capacity"_a, "lanes"_a = 0)
-      .def("set_graph", [](Network& n, const std::string& mode, const GraphRef& graph) { n.set_graph(mode_of(mode), *graph.graph); },
-           "mode"_a, "graph"_a)
-      .def("bind", [](Network& n, const std::string& name, std::uintptr_t address) { n.bind(name, pointer(address)); }, "name"_a, "address"_a)
-      .def("bind_gradient", [](Network& n, const std::string& name, std::uintptr_t address) { n.bind_gradient(name, pointer(address)); },
-           "name"_a, "address"_a)
+      .def(
+          "__init__", [](Network* self, std::int64_t capacity, int lanes) { new (self) Network(cpu::cpu_backend(), capacity, lanes); },
+          "capacity"_a, "lanes"_a = 0)
+      .def(
+          "set_graph", [](Network& n, const std::string& mode, const GraphRef& graph) { n.set_graph(mode_of(mode), *graph.graph); },
+          "mode"_a, "graph"_a)
+      .def(
+          "bind", [](Network& n, const std::string& name, std::uintptr_t address) { n.bind(name, pointer(address)); }, "name"_a,
+          "address"_a)
+      .def(
+          "bind_gradient", [](Network& n, const std::string& name, std::uintptr_t address) { n.bind_gradient(name, pointer(address)); },
+          "name"_a, "address"_a)
       .def("memory", &memory, "name"_a)
       .def("gradient", &gradient, "name"_a)
       .def("slots", &slots, "name"_a, "The solver's state for that parameter, in the memory order of the parameter.")

@@ -15,12 +15,12 @@ namespace {
 using solvers::Counters;
 using solvers::Solver;
 
-template <std::int64_t Counters::*member>
+template <std::int64_t Counters::* member>
 std::int64_t counter(const Solver& solver) {
   return solver.counters().*member;
 }
 
-template <std::int64_t Counters::*member>
+template <std::int64_t Counters::* member>
 void set_counter(Solver& solver, std::int64_t value) {
   Counters counters = solver.counters();
   counters.*member = value;

@@ -59,7 +59,9 @@ def _idx(name: str) -> np.ndarray:
 
 
 def _scaled(x_train: np.ndarray, y_train: np.ndarray, x_test: np.ndarray, y_test: np.ndarray) -> tuple[np.ndarray, ...]:
-    return (*(part for x, y in ((x_train, y_train), (x_test, y_test)) for part in (x[..., None].astype("float32") / 255, y.astype("int64"))),)
+    return (
+        *(part for x, y in ((x_train, y_train), (x_test, y_test)) for part in (x[..., None].astype("float32") / 255, y.astype("int64"))),
+    )
 
 
 def _digits(size: int) -> Images:

@@ -42,7 +42,9 @@ def table(results: dict[str, dict[str, dict[str, list[float]]]]) -> str:
     for host, runs in results.items():
         for framework, history in runs.items():
             rows.append([RUNS[host][0], framework, history["loss"][-1], history["test_accuracy"][0], history["step_ms"][0]])
-    return tabulate(rows, headers=["example", "runs in", "last loss", "test accuracy", "ms per step"], floatfmt=("", "", ".4f", ".4f", ".2f"))
+    return tabulate(
+        rows, headers=["example", "runs in", "last loss", "test accuracy", "ms per step"], floatfmt=("", "", ".4f", ".4f", ".2f")
+    )
 
 
 def picture(results: dict[str, dict[str, dict[str, list[float]]]], path: Path) -> None:
@@ -57,7 +59,9 @@ def picture(results: dict[str, dict[str, dict[str, list[float]]]], path: Path) -
     for axis, (host, runs) in zip(axes, results.items(), strict=True):
         for framework, history in runs.items():
             steps = history.get("step") or list(range(1, len(history["loss"]) + 1))
-            style = {"linewidth": 2.4, "color": "#c0392b"} if framework == "n2d2" else {"linewidth": 2.4, "color": "#2c3e50", "linestyle": "--"}
+            style = (
+                {"linewidth": 2.4, "color": "#c0392b"} if framework == "n2d2" else {"linewidth": 2.4, "color": "#2c3e50", "linestyle": "--"}
+            )
             label = f"{framework}: {history['step_ms'][0]:.2f} ms a step, test accuracy {history['test_accuracy'][0]:.3f}"
             axis.plot(steps, history["loss"], marker="o", markersize=4, label=label, **style)
         axis.set_title(titles[host])

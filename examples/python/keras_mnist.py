@@ -1,7 +1,7 @@
 """Keras' MNIST convnet, trained in n2d2. The model and the loop are those of a plain Keras script; one line wraps the model.
 
-    python keras_mnist.py                      # in n2d2
-    python keras_mnist.py --framework keras    # the same script, unwrapped
+python keras_mnist.py                      # in n2d2
+python keras_mnist.py --framework keras    # the same script, unwrapped
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import data
 import keras
 from keras import layers
 
+import data
 import keras_interoperability
 import n2d2
 
@@ -61,9 +61,7 @@ def train(framework: str = "n2d2", epochs: int = 3, largest: int | None = None, 
     if verbose:
         model.summary()
     clock = EpochClock()
-    history = model.fit(
-        images.x_train, y_train, batch_size=128, epochs=epochs, verbose=verbose, validation_split=0.1, callbacks=[clock]
-    )
+    history = model.fit(images.x_train, y_train, batch_size=128, epochs=epochs, verbose=verbose, validation_split=0.1, callbacks=[clock])
     loss, accuracy = model.evaluate(images.x_test, y_test, batch_size=128, verbose=0)
     print(f"{framework}: test loss {loss:.4f}, test accuracy {accuracy:.4f} ({images.name})")
     steps = -(-int(len(images.x_train) * 0.9) // 128)

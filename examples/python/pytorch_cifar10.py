@@ -1,7 +1,7 @@
 """The network of PyTorch's CIFAR10 tutorial, trained in n2d2. The network and the loop are the tutorial's; one line wraps the network.
 
-    python pytorch_cifar10.py                      # in n2d2
-    python pytorch_cifar10.py --framework torch    # the same script, unwrapped
+python pytorch_cifar10.py                      # in n2d2
+python pytorch_cifar10.py --framework torch    # the same script, unwrapped
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import argparse
 import time
 
-import data
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 import torch.optim as optim
 
+import data
 import n2d2
 import pytorch_interoperability
 
@@ -46,7 +46,9 @@ def dataset(x: object, y: object) -> torch.utils.data.TensorDataset:
     return torch.utils.data.TensorDataset((images - 0.5) / 0.5, torch.as_tensor(y))
 
 
-def train(framework: str = "n2d2", epochs: int = 1, largest: int | None = None, seed: int = 0, log_every: int = 500) -> dict[str, list[float]]:
+def train(
+    framework: str = "n2d2", epochs: int = 1, largest: int | None = None, seed: int = 0, log_every: int = 500
+) -> dict[str, list[float]]:
     """Trains the network and returns running losses, the step at which each was taken, seconds of the loop and the test accuracy."""
     torch.manual_seed(seed)
     images = data.cifar10_like(largest)

@@ -8,11 +8,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from n2d2 import errors
-from n2d2._engine import engine
 from keras_interoperability.handlers import HANDLERS
 from keras_interoperability.handlers.registry import UnsupportedArgument
 from keras_interoperability.planes import Planes
+from n2d2 import errors
+from n2d2._engine import engine
 
 
 @dataclass
@@ -123,7 +123,11 @@ class Capture:
         if _is_container(layer):
             inner = functional_of(layer)
             return self._walk(inner, dict(zip([id(t) for t in inner.inputs], inputs, strict=True)), f"{path}/")
-        handler = next((HANDLERS[c] for c in type(layer).__mro__ if c in HANDLERS), None) if type(layer) not in HANDLERS else HANDLERS[type(layer)]
+        handler = (
+            next((HANDLERS[c] for c in type(layer).__mro__ if c in HANDLERS), None)
+            if type(layer) not in HANDLERS
+            else HANDLERS[type(layer)]
+        )
         if handler is None or type(layer).call is not _handled_class(type(layer)).call:
             self.problems.append(f"layer '{path}' ({type(layer).__name__})")
             return []

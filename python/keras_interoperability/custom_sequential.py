@@ -85,7 +85,9 @@ class CustomSequential(keras.Sequential):
     def _use(self, solver: Solver) -> None:
         self._session.compile(solver)
         self._box.update(solver=solver, losses=None, rate=solver.learning_rate, updates=0)
-        self.train_function = self.test_function = self.predict_function = None
+        self.train_function: Any = None
+        self.test_function: Any = None
+        self.predict_function: Any = None
 
     def _traced_losses(self) -> Any:
         if self._box["losses"] is None:

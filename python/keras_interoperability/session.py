@@ -66,7 +66,9 @@ class Session:
             array = array[..., 0]
         if array.ndim != len(expected) or list(array.shape[1:]) != list(expected[1:]):
             wanted = ", ".join(["N", *map(str, expected[1:])])
-            raise errors.ShapeError(f"input '{value.name}' (read by layer '{self._first_layer()}'): expected [{wanted}], got {list(array.shape)}")
+            raise errors.ShapeError(
+                f"input '{value.name}' (read by layer '{self._first_layer()}'): expected [{wanted}], got {list(array.shape)}"
+            )
         if array.dtype.kind not in "fiub":
             raise errors.TypeError(f"input '{value.name}': expected numbers, got {array.dtype}")
         return np.ascontiguousarray(array, np.float32)

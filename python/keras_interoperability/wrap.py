@@ -31,7 +31,8 @@ def wrap(tf_model: Any, batch_size: int, name: str | None = None, for_export: bo
         raise errors.ValueError(f"batch_size: expected an integer of at least 1, got {batch_size!r}")
     if keras.backend.backend() != "tensorflow":
         raise errors.UnsupportedError(
-            f"Keras runs on {keras.backend.backend()}; n2d2 supports its TensorFlow backend: set KERAS_BACKEND=tensorflow before importing keras"
+            f"Keras runs on {keras.backend.backend()}; n2d2 supports its TensorFlow backend: "
+            "set KERAS_BACKEND=tensorflow before importing keras"
         )
     if isinstance(tf_model, keras.Sequential) and tf_model._functional is None:
         raise errors.StateError(
@@ -42,7 +43,9 @@ def wrap(tf_model: Any, batch_size: int, name: str | None = None, for_export: bo
             f"tf_model: {type(tf_model).__name__} is a subclassed model; build it as Sequential or Functional: keras.Model(inputs, outputs)"
         )
     if type(tf_model).train_step is not keras.Model.train_step or type(tf_model).compute_loss is not keras.Model.compute_loss:
-        raise errors.UnsupportedError(f"tf_model: {type(tf_model).__name__} overrides train_step or compute_loss, which n2d2 would not call")
+        raise errors.UnsupportedError(
+            f"tf_model: {type(tf_model).__name__} overrides train_step or compute_loss, which n2d2 would not call"
+        )
     return CustomSequential(tf_model, batch_size, name=name, for_export=for_export)
 
 

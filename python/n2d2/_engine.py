@@ -1,7 +1,7 @@
 """The compiled engine, or one clear error when it is missing."""
 
 try:
-    from n2d2 import _n2d2 as engine
+    from n2d2 import _n2d2 as engine  # type: ignore[attr-defined]
 except ImportError as cause:
     raise ImportError(
         "n2d2's compiled engine (n2d2._n2d2) cannot be loaded: "

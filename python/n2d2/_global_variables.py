@@ -35,7 +35,7 @@ class GlobalVariables:
             raise errors.ValueError(f'default_model: expected "Frame" (CPU) or "Frame_CUDA", got {model!r}')
         if model == "Frame_CUDA":
             raise errors.BackendError(
-                "default_model: this build of n2d2 has no CUDA backend, so \"Frame_CUDA\" is not available; use \"Frame\" (CPU)"
+                'default_model: this build of n2d2 has no CUDA backend, so "Frame_CUDA" is not available; use "Frame" (CPU)'
             )
 
     @property

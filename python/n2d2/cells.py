@@ -109,9 +109,7 @@ class DeepNetCell:
         >>> deepnet["conv1"].get_weights()                        # doctest: +SKIP
     """
 
-    def __init__(
-        self, name: str, network: Any, graph: Any, solvers: dict[str, Solver] | None = None, hidden: tuple[str, ...] = ()
-    ) -> None:
+    def __init__(self, name: str, network: Any, graph: Any, solvers: dict[str, Solver] | None = None, hidden: tuple[str, ...] = ()) -> None:
         self.name = name
         self.network = network
         self.graph = graph
@@ -223,9 +221,7 @@ class DeepNetCell:
     def _forward(self, batch: Array, keep: bool) -> tuple[int, Array]:
         rows = len(batch)
         outputs = [np.empty([rows * -d if d < 0 else d for d in value.shape], np.float32) for value in self.graph.outputs]
-        state = self.network.forward(
-            [batch.ctypes.data], rows, [o.ctypes.data for o in outputs], train=keep or self.learning, keep=keep
-        )
+        state = self.network.forward([batch.ctypes.data], rows, [o.ctypes.data for o in outputs], train=keep or self.learning, keep=keep)
         return state, outputs[0]
 
     def __str__(self) -> str:

@@ -8,10 +8,10 @@ N2D2Error = engine.Error
 ShapeError = engine.ShapeError
 """An extent, rank or number of rows that does not fit (a ValueError)."""
 
-TypeError = engine.TypeError  # noqa: A001
+TypeError = engine.TypeError
 """A data type that does not fit (a TypeError)."""
 
-ValueError = engine.ValueError  # noqa: A001
+ValueError = engine.ValueError
 """An argument outside its range (a ValueError)."""
 
 UnsupportedError = engine.UnsupportedError

@@ -22,7 +22,7 @@ def check_module(module: torch.nn.Module) -> None:
     """Raises one error that lists everything about the module that stops it from being wrapped."""
     problems = []
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
-        if isinstance(tensor, torch.nn.parameter.UninitializedTensorMixin):
+        if torch.nn.parameter.is_lazy(tensor):
             problems.append(f"'{name}' has no shape yet (lazy module); run the network once before wrapping")
         elif tensor.device.type != "cpu":
             problems.append(f"'{name}' is on {tensor.device}; call .cpu() first")

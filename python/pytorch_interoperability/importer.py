@@ -174,26 +174,26 @@ class Importer:
         if not self.target.startswith("aten."):
             if "val" in node.meta and isinstance(node.meta["val"], torch.Tensor | tuple | list):
                 self.problems.append(self._said(self.target))
-            return
+            return None
         if self.target.startswith(("aten.sym_size", "aten._assert")):
-            return
+            return None
         arguments = [self._resolve(a) for a in node.args]
         if arguments and isinstance(arguments[0], _Counter):
             return self._count(node, arguments[0])
         handler = HANDLERS.get(self.target)
         if handler is None:
             self.problems.append(self._said(self.target.removeprefix("aten.")))
-            return
+            return None
         if any(_is_missing(a) for a in arguments):
-            return  # follows from a problem that is listed already
+            return None  # follows from a problem that is listed already
         try:
             result = handler(self, *arguments, **{k: self._resolve(v) for k, v in node.kwargs.items()})
         except UnsupportedArgument as problem:
             self.problems.append(self._said(f"{self.target.removeprefix('aten.')} with {problem}"))
-            return
+            return None
         except errors.N2D2Error as problem:
             self.problems.append(str(problem))
-            return
+            return None
         self._env[node] = result
         if self.target.split(".")[1].endswith("_"):
             self._mutate(node.args[0], result)
@@ -246,7 +246,7 @@ def memory_order(tensor: torch.Tensor) -> list[int] | None:
     """Axes from the slowest to the fastest, [] when row-major, None when the tensor has gaps."""
     if tensor.is_contiguous():
         return []
-    order = sorted(range(tensor.dim()), key=lambda axis: -tensor.stride(axis))
+    order = sorted(range(tensor.dim()), key=tensor.stride, reverse=True)
     return order if tensor.permute(order).is_contiguous() else None
 
 

@@ -8,9 +8,7 @@ from pytorch_interoperability.handlers.registry import UnsupportedArgument, hand
 
 
 @handles("aten.max_pool2d.default")
-def max_pool2d(
-    g: Any, x: Any, kernel_size: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False
-) -> Any:
+def max_pool2d(g: Any, x: Any, kernel_size: Any, stride: Any = (), padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False) -> Any:
     attributes = _window(kernel_size, stride, padding, ceil_mode)
     return g.node("MaxPool", [x], attributes | {"dilations": pair(dilation)})
 

@@ -33,8 +33,8 @@ struct Value {
   int output_index = 0;
   /// Axes from the slowest to the fastest in memory; empty means row-major.
   std::vector<int> order;
-  bool trainable = true;           ///< parameters only
-  std::vector<std::byte> data;     ///< constants only, row-major
+  bool trainable = true;        ///< parameters only
+  std::vector<std::byte> data;  ///< constants only, row-major
 
   const Shape& shape() const { return type.shape; }
   int rank() const { return type.shape.rank(); }

@@ -37,8 +37,8 @@ void Graph::erase_dead_nodes() {
   std::vector<const Node*> dead;
   for (auto it = nodes_.rbegin(); it != nodes_.rend(); ++it) {
     const Node& node = **it;
-    const bool alive = node.outputs_.empty() || std::any_of(node.outputs_.begin(), node.outputs_.end(),
-                                                            [&](const Value* value) { return read.contains(value); });
+    const bool alive = node.outputs_.empty() ||
+                       std::any_of(node.outputs_.begin(), node.outputs_.end(), [&](const Value* value) { return read.contains(value); });
     if (alive) {
       read.insert(node.inputs_.begin(), node.inputs_.end());
     } else {

@@ -27,9 +27,9 @@ struct InputDef {
 
 struct OpDef {
   std::string name;
-  std::string domain;         ///< "" is ONNX, "n2d2" is ours.
-  int since_opset = 0;        ///< ONNX opset whose definition this follows; 0 in domain n2d2.
-  std::string doc;            ///< One line with the formula.
+  std::string domain;   ///< "" is ONNX, "n2d2" is ours.
+  int since_opset = 0;  ///< ONNX opset whose definition this follows; 0 in domain n2d2.
+  std::string doc;      ///< One line with the formula.
   std::vector<InputDef> inputs;
   std::vector<std::string> outputs;
   std::map<std::string, Attribute> attributes;  ///< Every attribute with its default.

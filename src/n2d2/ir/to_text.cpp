@@ -13,20 +13,28 @@ std::string described(const Value& value) {
 
 std::string_view kind_name(ValueKind kind) {
   switch (kind) {
-    case ValueKind::input: return "input";
-    case ValueKind::parameter: return "parameter";
-    case ValueKind::buffer: return "buffer";
-    case ValueKind::constant: return "constant";
-    case ValueKind::activation: return "activation";
+    case ValueKind::input:
+      return "input";
+    case ValueKind::parameter:
+      return "parameter";
+    case ValueKind::buffer:
+      return "buffer";
+    case ValueKind::constant:
+      return "constant";
+    case ValueKind::activation:
+      return "activation";
   }
   return "";
 }
 
 std::string_view phase_mark(Phase phase) {
   switch (phase) {
-    case Phase::forward: return "";
-    case Phase::backward: return "backward ";
-    case Phase::update: return "update ";
+    case Phase::forward:
+      return "";
+    case Phase::backward:
+      return "backward ";
+    case Phase::update:
+      return "update ";
   }
   return "";
 }

@@ -27,7 +27,8 @@ void verify(const Graph& graph) {
   }
   for (const auto& node : graph.nodes()) {
     for (const Value* input : node->inputs()) {
-      if (input != nullptr && !known.contains(input)) throw Error(fmt::format("{} reads '{}' before it is made", node->label(), input->name));
+      if (input != nullptr && !known.contains(input))
+        throw Error(fmt::format("{} reads '{}' before it is made", node->label(), input->name));
     }
     const auto types = node->op().infer(*node);
     if (types.size() != node->outputs().size()) throw Error(fmt::format("{}: number of outputs differs from inference", node->label()));
@@ -35,7 +36,8 @@ void verify(const Graph& graph) {
       const Value& output = *node->output(i);
       if (output.producer != node.get()) throw Error(fmt::format("{}: output '{}' names another producer", node->label(), output.name));
       if (!(types[i] == output.type)) {
-        throw Error(fmt::format("{}: output '{}' is {}, inference says {}", node->label(), output.name, output.type.text(), types[i].text()));
+        throw Error(
+            fmt::format("{}: output '{}' is {}, inference says {}", node->label(), output.name, output.type.text(), types[i].text()));
       }
       known.insert(&output);
     }

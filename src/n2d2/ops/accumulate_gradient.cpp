@@ -19,12 +19,14 @@ Types same_type(const ir::Node& node) { return {node.input(0)->type}; }
 }  // namespace
 
 OpDef accumulate_gradient() {
-  return {.name = "AccumulateGradient",
-          .domain = "n2d2",
-          .doc = "Stores the gradient in the buffer, or adds it there when the run says so; a partial gradient is summed over the lanes in order.",
-          .inputs = {{"gradient"}, {"buffer"}},
-          .outputs = {},
-          .infer = no_outputs};
+  return {
+      .name = "AccumulateGradient",
+      .domain = "n2d2",
+      .doc =
+          "Stores the gradient in the buffer, or adds it there when the run says so; a partial gradient is summed over the lanes in order.",
+      .inputs = {{"gradient"}, {"buffer"}},
+      .outputs = {},
+      .infer = no_outputs};
 }
 
 OpDef lane_sum() {

@@ -37,23 +37,26 @@ Types infer_grad(const ir::Node& node) {
 }  // namespace
 
 OpDef batch_normalization() {
-  return {.name = "BatchNormalization",
-          .since_opset = 15,
-          .doc = "scale * (x - mean) / sqrt(var + epsilon) + B over axis 1: with training_mode of the batch, whose statistics move the running "
-                 "ones (running * momentum + batch * (1 - momentum)), else of the running ones. saved_mean, saved_inv_std are those used.",
-          .inputs = {{"X"}, {"scale"}, {"B"}, {"input_mean"}, {"input_var"}},
-          .outputs = {"Y", "saved_mean", "saved_inv_std"},
-          .attributes = {{"epsilon", 1e-5}, {"momentum", 0.9}, {"training_mode", std::int64_t{0}}, {"unbiased_variance", std::int64_t{0}}},
-          .infer = infer,
-          .gradient = gradient};
+  return {
+      .name = "BatchNormalization",
+      .since_opset = 15,
+      .doc =
+          "scale * (x - mean) / sqrt(var + epsilon) + B over axis 1: with training_mode of the batch, whose statistics move the running "
+          "ones (running * momentum + batch * (1 - momentum)), else of the running ones. saved_mean, saved_inv_std are those used.",
+      .inputs = {{"X"}, {"scale"}, {"B"}, {"input_mean"}, {"input_var"}},
+      .outputs = {"Y", "saved_mean", "saved_inv_std"},
+      .attributes = {{"epsilon", 1e-5}, {"momentum", 0.9}, {"training_mode", std::int64_t{0}}, {"unbiased_variance", std::int64_t{0}}},
+      .infer = infer,
+      .gradient = gradient};
 }
 
 /// Source: Ioffe and Szegedy 2015, section 3.
 OpDef batch_normalization_grad() {
   return {.name = "BatchNormalizationGrad",
           .domain = "n2d2",
-          .doc = "With h = (x - mean) * inv_std: dB = sum(dy), dscale = sum(dy * h), dx = scale * inv_std * (dy - (dB + h * dscale) / count); "
-                 "without training_mode dx = scale * inv_std * dy.",
+          .doc =
+              "With h = (x - mean) * inv_std: dB = sum(dy), dscale = sum(dy * h), dx = scale * inv_std * (dy - (dB + h * dscale) / count); "
+              "without training_mode dx = scale * inv_std * dy.",
           .inputs = {{"dY"}, {"X"}, {"scale"}, {"saved_mean"}, {"saved_inv_std"}},
           .outputs = {"dX", "dscale", "dB"},
           .attributes = {{"training_mode", std::int64_t{0}}},

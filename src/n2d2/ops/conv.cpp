@@ -88,7 +88,9 @@ Types infer_grad_weight(const ir::Node& node) {
 OpDef conv() {
   return {.name = "Conv",
           .since_opset = 11,
-          .doc = "y[n,m,i,j] = b[m] + sum over c,p,q of w[m,c,p,q] * x[n,c,i*strides[0]-pads[0]+p*dilations[0],j*strides[1]-pads[1]+q*dilations[1]].",
+          .doc =
+              "y[n,m,i,j] = b[m] + sum over c,p,q of w[m,c,p,q] * "
+              "x[n,c,i*strides[0]-pads[0]+p*dilations[0],j*strides[1]-pads[1]+q*dilations[1]].",
           .inputs = {{"X"}, {"W"}, {"B", ir::Presence::optional}},
           .outputs = {"Y"},
           .attributes = kAttributes,

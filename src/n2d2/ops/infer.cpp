@@ -36,14 +36,15 @@ void expect_float(const ir::Node& node, std::size_t input) {
 void expect_rank(const ir::Node& node, std::size_t input, int rank) {
   const Shape& shape = node.input_shape(input);
   if (shape.rank() != rank) {
-    throw ShapeError(fmt::format("input {} has rank {}, expected {} (shape {})", input_name(node, input), shape.rank(), rank, shape.text()));
+    throw ShapeError(
+        fmt::format("input {} has rank {}, expected {} (shape {})", input_name(node, input), shape.rank(), rank, shape.text()));
   }
 }
 
 void expect_same_shape(const ir::Node& node, std::size_t a, std::size_t b) {
   if (node.input_shape(a) == node.input_shape(b)) return;
-  throw ShapeError(fmt::format("inputs {} {} and {} {} need one shape", input_name(node, a), node.input_shape(a).text(), input_name(node, b),
-                               node.input_shape(b).text()));
+  throw ShapeError(fmt::format("inputs {} {} and {} {} need one shape", input_name(node, a), node.input_shape(a).text(),
+                               input_name(node, b), node.input_shape(b).text()));
 }
 
 const std::vector<std::int64_t>& expect_list(const ir::Node& node, const std::string& name, std::size_t count, std::int64_t least) {

@@ -5,9 +5,7 @@
 namespace n2d2::ops {
 namespace {
 
-void gradient(ir::GradientContext& g) {
-  g.set(0, g.make("LeakyReluGrad", {g.dy(), g.input(0)}, {{"alpha", g.node().number("alpha")}}));
-}
+void gradient(ir::GradientContext& g) { g.set(0, g.make("LeakyReluGrad", {g.dy(), g.input(0)}, {{"alpha", g.node().number("alpha")}})); }
 
 }  // namespace
 

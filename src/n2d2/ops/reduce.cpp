@@ -43,7 +43,8 @@ void gradient(ir::GradientContext& g) {
 Types infer_grad(const ir::Node& node) {
   Shape x = shape_of(node.integers("input_shape"));
   const Shape expected = reduced(node, x);
-  if (!(expected == node.input_shape(0))) throw ShapeError(fmt::format("dY has shape {}, expected {}", node.input_shape(0).text(), expected.text()));
+  if (!(expected == node.input_shape(0)))
+    throw ShapeError(fmt::format("dY has shape {}, expected {}", node.input_shape(0).text(), expected.text()));
   return {{x, DType::float32}};
 }
 

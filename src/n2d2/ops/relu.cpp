@@ -20,7 +20,12 @@ OpDef relu() {
 }
 
 OpDef relu_grad() {
-  return {.name = "ReluGrad", .domain = "n2d2", .doc = "dy where y > 0, else 0.", .inputs = {{"dY"}, {"Y"}}, .outputs = {"dX"}, .infer = same_as_both};
+  return {.name = "ReluGrad",
+          .domain = "n2d2",
+          .doc = "dy where y > 0, else 0.",
+          .inputs = {{"dY"}, {"Y"}},
+          .outputs = {"dX"},
+          .infer = same_as_both};
 }
 
 }  // namespace n2d2::ops

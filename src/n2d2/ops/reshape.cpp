@@ -14,7 +14,8 @@ Types infer(const ir::Node& node) {
   const Shape& x = node.input_shape(0);
   const auto& wanted = node.integers("shape");
   const auto fail = [&] {
-    return ShapeError(fmt::format("{} elements per row do not fit shape [{}] (input {})", x.elements_per_row(), fmt::join(wanted, ","), x.text()));
+    return ShapeError(
+        fmt::format("{} elements per row do not fit shape [{}] (input {})", x.elements_per_row(), fmt::join(wanted, ","), x.text()));
   };
   std::vector<Dim> dims;
   int open = -1;
@@ -41,7 +42,8 @@ Types infer(const ir::Node& node) {
     dims[static_cast<std::size_t>(open)].size = x.elements_per_row() / known;
     dims[static_cast<std::size_t>(open)].per_row = x.is_batched() && !has_rows;
   } else if (x.is_batched() && !has_rows) {
-    throw ShapeError(fmt::format("shape [{}] fixes the number of rows; write -1 for the batch (input {})", fmt::join(wanted, ","), x.text()));
+    throw ShapeError(
+        fmt::format("shape [{}] fixes the number of rows; write -1 for the batch (input {})", fmt::join(wanted, ","), x.text()));
   }
   Shape y(std::move(dims));
   if (x.is_batched() && (x.batch_axis() != 0 || y.batch_axis() != 0)) {

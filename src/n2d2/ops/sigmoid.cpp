@@ -20,7 +20,12 @@ OpDef sigmoid() {
 }
 
 OpDef sigmoid_grad() {
-  return {.name = "SigmoidGrad", .domain = "n2d2", .doc = "dy * y * (1 - y).", .inputs = {{"dY"}, {"Y"}}, .outputs = {"dX"}, .infer = same_as_both};
+  return {.name = "SigmoidGrad",
+          .domain = "n2d2",
+          .doc = "dy * y * (1 - y).",
+          .inputs = {{"dY"}, {"Y"}},
+          .outputs = {"dX"},
+          .infer = same_as_both};
 }
 
 }  // namespace n2d2::ops

@@ -50,14 +50,15 @@ void gradient(ir::GradientContext& g) {
 }  // namespace
 
 OpDef slice() {
-  return {.name = "Slice",
-          .since_opset = 13,
-          .doc = "Elements starts[i] to ends[i] of axis axes[i].",
-          .inputs = {{"data"}},
-          .outputs = {"output"},
-          .attributes = {{"starts", std::vector<std::int64_t>{}}, {"ends", std::vector<std::int64_t>{}}, {"axes", std::vector<std::int64_t>{}}},
-          .infer = infer,
-          .gradient = gradient};
+  return {
+      .name = "Slice",
+      .since_opset = 13,
+      .doc = "Elements starts[i] to ends[i] of axis axes[i].",
+      .inputs = {{"data"}},
+      .outputs = {"output"},
+      .attributes = {{"starts", std::vector<std::int64_t>{}}, {"ends", std::vector<std::int64_t>{}}, {"axes", std::vector<std::int64_t>{}}},
+      .infer = infer,
+      .gradient = gradient};
 }
 
 }  // namespace n2d2::ops

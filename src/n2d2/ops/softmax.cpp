@@ -12,9 +12,7 @@ Types infer(const ir::Node& node) {
   return same_as_first(node);
 }
 
-void gradient(ir::GradientContext& g) {
-  g.set(0, g.make("SoftmaxGrad", {g.dy(), g.output()}, {{"axis", g.node().integer("axis")}}));
-}
+void gradient(ir::GradientContext& g) { g.set(0, g.make("SoftmaxGrad", {g.dy(), g.output()}, {{"axis", g.node().integer("axis")}})); }
 
 }  // namespace
 

@@ -16,7 +16,8 @@ void expect_labels(const ir::Node& node, std::size_t scores, std::size_t labels)
   const bool classes = type.dtype == DType::int64 && type.shape == Shape{x[0]};
   const bool targets = type.dtype == DType::float32 && type.shape == x;
   if (!classes && !targets) {
-    throw ShapeError(fmt::format("labels are {}, expected int64{} (classes) or float32{} (targets)", type.text(), Shape{x[0]}.text(), x.text()));
+    throw ShapeError(
+        fmt::format("labels are {}, expected int64{} (classes) or float32{} (targets)", type.text(), Shape{x[0]}.text(), x.text()));
   }
 }
 

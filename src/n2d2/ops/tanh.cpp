@@ -20,7 +20,12 @@ OpDef tanh() {
 }
 
 OpDef tanh_grad() {
-  return {.name = "TanhGrad", .domain = "n2d2", .doc = "dy * (1 - y * y).", .inputs = {{"dY"}, {"Y"}}, .outputs = {"dX"}, .infer = same_as_both};
+  return {.name = "TanhGrad",
+          .domain = "n2d2",
+          .doc = "dy * (1 - y * y).",
+          .inputs = {{"dY"}, {"Y"}},
+          .outputs = {"dX"},
+          .infer = same_as_both};
 }
 
 }  // namespace n2d2::ops

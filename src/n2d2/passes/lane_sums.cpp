@@ -14,7 +14,8 @@ bool reads_partial(const ir::Node& node) { return node.op().name == "AccumulateG
 }  // namespace
 
 bool sums_over_rows(const ir::Node& node) {
-  const bool reads_batch = std::any_of(node.inputs().begin(), node.inputs().end(), [](const ir::Value* v) { return v != nullptr && v->is_batched(); });
+  const bool reads_batch =
+      std::any_of(node.inputs().begin(), node.inputs().end(), [](const ir::Value* v) { return v != nullptr && v->is_batched(); });
   return reads_batch && !node.output()->is_batched() &&
          std::find(kReductions.begin(), kReductions.end(), node.op().name) != kReductions.end();
 }

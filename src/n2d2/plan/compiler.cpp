@@ -24,7 +24,8 @@ void Compiler::run() {
   if (!emitter.packs.empty()) plan_.pack_.segments.push_back(std::move(emitter.packs));
   plan_.forward_ = program_of(emitter.forward);
   plan_.backward_ = program_of(emitter.backward);
-  plan_.bases_.assign(static_cast<std::size_t>(plan_.options_.lanes), std::vector<char*>(static_cast<std::size_t>(storages.regions()), nullptr));
+  plan_.bases_.assign(static_cast<std::size_t>(plan_.options_.lanes),
+                      std::vector<char*>(static_cast<std::size_t>(storages.regions()), nullptr));
   bind_names(storages);
 }
 

@@ -6,9 +6,9 @@ namespace n2d2::plan {
 
 /// What differs from run to run but not from lane to lane.
 struct RunArguments {
-  std::uint64_t random_key = 0;      ///< one key per forward, see core/philox.h
-  bool accumulate_gradients = false; ///< AccumulateGradient adds to what is there instead of overwriting it
-  bool store_gradients = true;       ///< false: AccumulateGradient does nothing, the caller wants input gradients alone
+  std::uint64_t random_key = 0;       ///< one key per forward, see core/philox.h
+  bool accumulate_gradients = false;  ///< AccumulateGradient adds to what is there instead of overwriting it
+  bool store_gradients = true;        ///< false: AccumulateGradient does nothing, the caller wants input gradients alone
 };
 
 /// Lane `index` of `count` works on rows [row0, row0 + rows) of the batch, or on its slice of features.

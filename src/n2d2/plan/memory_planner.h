@@ -11,7 +11,7 @@ namespace n2d2::plan {
 
 /// Bytes of each region the plan has to provide.
 struct RegionSizes {
-  std::int64_t local = 0;         ///< per lane
+  std::int64_t local = 0;  ///< per lane
   std::int64_t shared = 0;
   std::int64_t saved_local = 0;   ///< per lane and pending forward
   std::int64_t saved_shared = 0;  ///< per pending forward

@@ -16,7 +16,8 @@ std::int64_t bytes_of(const ir::TensorType& type, std::int64_t rows) {
 }
 
 /// Binds null addresses to a stand-in that is made when first needed.
-void bind_or(Plan& plan, const std::vector<int>& regions, const std::vector<void*>& addresses, AlignedBuffer& stand_in, std::int64_t bytes) {
+void bind_or(Plan& plan, const std::vector<int>& regions, const std::vector<void*>& addresses, AlignedBuffer& stand_in,
+             std::int64_t bytes) {
   for (std::size_t i = 0; i < regions.size(); ++i) {
     if (regions[i] < 0) continue;
     void* address = i < addresses.size() ? addresses[i] : nullptr;
@@ -166,8 +167,7 @@ void Network::backward(const BackwardCall& call) {
   const auto& graph = plan.graph();
   bind_or(plan, plan.externals().output_gradients, call.output_gradients, entry.zeros, largest(graph.outputs(), plan.options().capacity));
   bind_or(plan, plan.externals().input_gradients, call.input_gradients, entry.discard, largest(graph.outputs(), plan.options().capacity));
-  const RunArguments arguments{
-      .random_key = pending.key, .accumulate_gradients = call.accumulate, .store_gradients = call.weights};
+  const RunArguments arguments{.random_key = pending.key, .accumulate_gradients = call.accumulate, .store_gradients = call.weights};
   plan.backward(pending.rows, arguments);
   if (call.weights) {
     for (const std::string& name : plan.externals().gradients_of) store_.find(name).has_gradient = true;

@@ -18,7 +18,7 @@ namespace n2d2::plan {
 enum class Mode { train, evaluate };
 
 struct ForwardCall {
-  std::vector<void*> inputs;   ///< row-major, batch on axis 0; unchanged until backward when `keep`
+  std::vector<void*> inputs;  ///< row-major, batch on axis 0; unchanged until backward when `keep`
   std::int64_t rows = 0;
   std::vector<void*> outputs;  ///< row-major
   Mode mode = Mode::evaluate;
@@ -31,8 +31,8 @@ struct BackwardCall {
   std::int64_t state = 0;
   std::vector<void*> output_gradients;  ///< null: zero
   std::vector<void*> input_gradients;   ///< null: not wanted
-  bool weights = true;      ///< also store the parameters' gradients
-  bool accumulate = false;  ///< add to the stored gradients
+  bool weights = true;                  ///< also store the parameters' gradients
+  bool accumulate = false;              ///< add to the stored gradients
 };
 
 class Network {

@@ -16,7 +16,7 @@
 namespace n2d2::plan {
 
 struct PlanOptions {
-  std::int64_t capacity = 1;     ///< most rows of one run
+  std::int64_t capacity = 1;  ///< most rows of one run
   int lanes = 1;
   bool keep = false;             ///< also make the backward program
   bool input_gradients = false;  ///< backward also gives the gradients of the float inputs
@@ -28,8 +28,8 @@ struct Externals {
   std::vector<int> outputs;
   std::vector<int> output_gradients;
   std::vector<int> input_gradients;
-  std::map<std::string, int> state;      ///< parameters, buffers and stored gradients ("gradient:<parameter>")
-  std::vector<std::string> gradients_of; ///< parameters whose gradient backward stores
+  std::map<std::string, int> state;       ///< parameters, buffers and stored gradients ("gradient:<parameter>")
+  std::vector<std::string> gradients_of;  ///< parameters whose gradient backward stores
 };
 
 /// Memory that one pending forward keeps until its backward.

@@ -13,7 +13,7 @@ namespace n2d2::plan {
 using Run = std::function<void(const Lane& lane)>;
 
 struct Step {
-  std::string label;    ///< node label and kernel, for logs and profiles
+  std::string label;  ///< node label and kernel, for logs and profiles
   Run run;
   bool single = false;  ///< lane 0 alone runs it
 };

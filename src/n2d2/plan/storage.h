@@ -25,7 +25,7 @@ struct Storage {
   std::int64_t bytes_per_row = 0;  ///< of a batched value
   std::int64_t bytes = 0;          ///< of any other
   bool batched = false;
-  bool per_lane = false;           ///< each lane has a copy of its own: scratch, partial sums
+  bool per_lane = false;  ///< each lane has a copy of its own: scratch, partial sums
   int region = -1;
   std::int64_t offset = 0;
 };

@@ -32,13 +32,14 @@ struct Values {
 
 TEST_CASE("a chain over rows needs no barrier") {
   const Values v;
-  CHECK(segments_of({step({reads(v.x, Access::rows), writes(v.y, Access::rows)}), step({reads(v.y, Access::rows), writes(v.z, Access::rows)})}) ==
-        std::vector<int>{0, 0});
+  CHECK(segments_of({step({reads(v.x, Access::rows), writes(v.y, Access::rows)}),
+                     step({reads(v.y, Access::rows), writes(v.z, Access::rows)})}) == std::vector<int>{0, 0});
 }
 
 TEST_CASE("reading what other lanes wrote needs one") {
   const Values v;
-  CHECK(segments_of({step({writes(v.y, Access::rows)}), step({reads(v.y, Access::all), writes(v.z, Access::rows)})}) == std::vector<int>{0, 1});
+  CHECK(segments_of({step({writes(v.y, Access::rows)}), step({reads(v.y, Access::all), writes(v.z, Access::rows)})}) ==
+        std::vector<int>{0, 1});
   CHECK(segments_of({step({writes(v.y, Access::own)}), step({reads(v.y, Access::all)}, true)}) == std::vector<int>{0, 1});
 }
 

@@ -26,7 +26,15 @@ def test_unsupported_layers_are_listed_together():
     with pytest.raises(errors.UnsupportedError) as caught:
         interop.wrap(model, 4)
     text = str(caught.value)
-    for part in ("odd_activation", "gelu", "inner/spatial_dropout2d", "'up' (Conv2DTranspose)", "'penalised'", "kernel_regularizer", "register_handler"):
+    for part in (
+        "odd_activation",
+        "gelu",
+        "inner/spatial_dropout2d",
+        "'up' (Conv2DTranspose)",
+        "'penalised'",
+        "kernel_regularizer",
+        "register_handler",
+    ):
         assert part in text, part
 
 

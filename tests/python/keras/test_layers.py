@@ -26,10 +26,19 @@ CASES = {
     "batch norm 3": ((6, 5), lambda: [layers.Dense(4), layers.BatchNormalization(scale=False)]),
     "batch norm 2": ((6,), lambda: [layers.Dense(4), layers.BatchNormalization(center=False)]),
     "frozen batch norm": ((6,), lambda: [layers.Dense(4), layers.BatchNormalization(trainable=False)]),
-    "activations": ((6,), lambda: [layers.Dense(4, activation="tanh"), layers.Activation("leaky_relu"), layers.Dense(3, activation="log_softmax")]),
-    "relu layers": ((6,), lambda: [layers.Dense(5), layers.LeakyReLU(), layers.Dense(4), layers.ReLU(negative_slope=0.3), layers.Dense(3), layers.ReLU()]),
+    "activations": (
+        (6,),
+        lambda: [layers.Dense(4, activation="tanh"), layers.Activation("leaky_relu"), layers.Dense(3, activation="log_softmax")],
+    ),
+    "relu layers": (
+        (6,),
+        lambda: [layers.Dense(5), layers.LeakyReLU(), layers.Dense(4), layers.ReLU(negative_slope=0.3), layers.Dense(3), layers.ReLU()],
+    ),
     "softmax layer": ((6,), lambda: [layers.Dense(5), layers.Softmax(), layers.Dense(2)]),
-    "reshape permute": ((4, 6), lambda: [layers.Reshape((6, 4)), layers.Permute((2, 1)), layers.Dense(3), layers.Flatten(), layers.Dense(2)]),
+    "reshape permute": (
+        (4, 6),
+        lambda: [layers.Reshape((6, 4)), layers.Permute((2, 1)), layers.Dense(3), layers.Flatten(), layers.Dense(2)],
+    ),
     "padding rescaling": (IMAGE, lambda: [layers.Rescaling(0.5, offset=-1), layers.ZeroPadding2D(((1, 2), (0, 3))), layers.Conv2D(2, 3)]),
     "dropout 0": ((6,), lambda: [layers.Dropout(0.0), layers.Dense(3)]),
 }

@@ -126,7 +126,7 @@ def test_calls_and_tapes(trained):
 
 
 def test_deepnet_cell_and_for_export(trained):
-    x, classes, _ = digits()
+    x, _, _ = digits()
     deepnet = trained.get_deepnet_cell()
     assert {"conv", "dense"} <= {cell.name for cell in deepnet}
     assert deepnet["conv"].type == "Conv"

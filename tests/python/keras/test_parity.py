@@ -56,7 +56,9 @@ def test_one_step(make, shape, rows):
         assert_one_step_close(ours, *other, name)
 
 
-@pytest.mark.parametrize("optimizer", ["sgd", "adam", keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True)], ids=["sgd", "adam", "nesterov"])
+@pytest.mark.parametrize(
+    "optimizer", ["sgd", "adam", keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True)], ids=["sgd", "adam", "nesterov"]
+)
 def test_ten_steps_of_the_convnet(optimizer):
     rng = np.random.default_rng(1)
     plain = mnist_convnet()
@@ -143,7 +145,11 @@ def test_trains_on_real_digits_as_keras_does():
         model = small()
         if wrapped:
             model = interop.wrap(model, 32)
-        model.compile(optimizer=n2d2.solver.Adam(0.003) if wrapped else keras.optimizers.Adam(0.003), loss="categorical_crossentropy", metrics=["accuracy"])
+        model.compile(
+            optimizer=n2d2.solver.Adam(0.003) if wrapped else keras.optimizers.Adam(0.003),
+            loss="categorical_crossentropy",
+            metrics=["accuracy"],
+        )
         keras.utils.set_random_seed(3)
         model.fit(x[:1400], y[:1400], batch_size=32, epochs=12, verbose=0)
         accuracies.append(model.evaluate(x[1400:], y[1400:], verbose=0)[1])

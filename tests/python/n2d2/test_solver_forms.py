@@ -132,9 +132,7 @@ def test_sgd_is_keras(case: dict[str, float]) -> None:
 @pytest.mark.parametrize("decoupled", [False, True])
 def test_adam_is_torchs(epsilon: float, decay: float, decoupled: bool) -> None:
     theirs = torch_trajectory(
-        lambda torch, w: (torch.optim.AdamW if decoupled else torch.optim.Adam)(
-            w, lr=RATES[0], eps=epsilon, weight_decay=decay
-        )
+        lambda torch, w: (torch.optim.AdamW if decoupled else torch.optim.Adam)(w, lr=RATES[0], eps=epsilon, weight_decay=decay)
     )
     solver = _n2d2.adam(learning_rate=RATES[0], epsilon=epsilon, form="torch", decay=decay, decoupled_decay=decoupled)
     assert worst(trajectory(solver), theirs) < 1e-6
@@ -143,23 +141,17 @@ def test_adam_is_torchs(epsilon: float, decay: float, decoupled: bool) -> None:
 @pytest.mark.parametrize("epsilon", [1e-7, 1e-2])
 @pytest.mark.parametrize("decay", [0.0, 0.01])
 def test_adam_is_keras(epsilon: float, decay: float) -> None:
-    theirs = keras_trajectory(
-        lambda keras: keras.optimizers.Adam(learning_rate=RATES[0], epsilon=epsilon, weight_decay=decay or None)
-    )
+    theirs = keras_trajectory(lambda keras: keras.optimizers.Adam(learning_rate=RATES[0], epsilon=epsilon, weight_decay=decay or None))
     solver = _n2d2.adam(learning_rate=RATES[0], epsilon=epsilon, form="keras", decay=decay)
     assert worst(trajectory(solver), theirs) < 1e-6
 
 
 def test_the_forms_differ_where_the_rate_changes() -> None:
     """A guard on the tests above: with one formula for all forms they would not all pass."""
-    velocity = [
-        trajectory(_n2d2.sgd(learning_rate=RATES[0], momentum=0.9, form=form)) for form in ("n2d2", "torch", "keras")
-    ]
+    velocity = [trajectory(_n2d2.sgd(learning_rate=RATES[0], momentum=0.9, form=form)) for form in ("n2d2", "torch", "keras")]
     assert worst(velocity[0], velocity[1]) > 1e-2
     assert worst(velocity[0], velocity[2]) < 1e-6
-    adam = [
-        trajectory(_n2d2.adam(learning_rate=RATES[0], epsilon=1e-2, form=form)) for form in ("n2d2", "torch", "keras")
-    ]
+    adam = [trajectory(_n2d2.adam(learning_rate=RATES[0], epsilon=1e-2, form=form)) for form in ("n2d2", "torch", "keras")]
     assert worst(adam[0], adam[1]) == 0.0
     assert worst(adam[1], adam[2]) > 1e-3
 
@@ -187,9 +179,7 @@ def test_iteration_size_averages_gradients() -> None:
 
 
 def test_counters_and_clone() -> None:
-    solver = _n2d2.sgd(
-        learning_rate=0.1, learning_rate_policy="StepDecay", learning_rate_step_size=4, learning_rate_decay=0.5
-    )
+    solver = _n2d2.sgd(learning_rate=0.1, learning_rate_policy="StepDecay", learning_rate_step_size=4, learning_rate_decay=0.5)
     layer = Layer(solver)
     for gradient in gradients()[:8]:
         layer.update(gradient)

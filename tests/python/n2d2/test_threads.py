@@ -64,9 +64,7 @@ def expected() -> str:
 USE_TORCH = "import torch\nassert torch.rand(200, 200).mm(torch.rand(200, 200)).sum() > 0\n"
 
 
-@pytest.mark.parametrize(
-    "variables", [{}, {"N2D2_THREAD_SOURCE": "own"}, {"OMP_NUM_THREADS": "1"}, {"OMP_NUM_THREADS": "2"}], ids=str
-)
+@pytest.mark.parametrize("variables", [{}, {"N2D2_THREAD_SOURCE": "own"}, {"OMP_NUM_THREADS": "1"}, {"OMP_NUM_THREADS": "2"}], ids=str)
 def test_own_threads(variables: dict[str, str], expected: str) -> None:
     assert run("print(train())", **variables) == expected
 

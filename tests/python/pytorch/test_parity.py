@@ -55,7 +55,7 @@ def test_one_step(make, shape, rows):
     ours = _engine_step(copy.deepcopy(net), x, y)
     assert ours.keys() == exact.keys()
     for name in exact:
-        if name == "gradient of 0.bias" and make is batch_norm_net or name == "gradient of 6.bias":
+        if (name == "gradient of 0.bias" and make is batch_norm_net) or name == "gradient of 6.bias":
             assert np.abs(ours[name]).max() < 1e-6  # zero by structure: a bias before batch normalisation
             continue
         assert_one_step_close(ours[name], exact[name], framework[name], noise[name], name)

@@ -148,7 +148,8 @@ void batch_normalization_grad(Emitter& emit) {
               const float *gradient = dy.rows(lane), *in = x.rows(lane);
               float* __restrict out = dx.rows(lane);
               const float share = training ? 1.0F / static_cast<float>(lane.total_rows * g.places) : 0.0F;
-              for (std::int64_t place = 0; place < lane.rows * g.places; ++place, in += g.channels, gradient += g.channels, out += g.channels) {
+              for (std::int64_t place = 0; place < lane.rows * g.places;
+                   ++place, in += g.channels, gradient += g.channels, out += g.channels) {
                 for (std::int64_t c = 0; c < g.channels; ++c) {
                   const float normalised = (in[c] - m[c]) * r[c];
                   out[c] = s[c] * r[c] * (gradient[c] - (training ? (plain[c] + normalised * weighted[c]) * share : 0.0F));

@@ -31,8 +31,8 @@ auto naming(const ir::Node& node, Make make) {
   try {
     return make();
   } catch (const BackendError& error) {
-    throw BackendError(fmt::format("{}: {} (input {}, output {})", node.label(), error.what(), node.input_shape(0).text(),
-                                   node.output_shape().text()));
+    throw BackendError(
+        fmt::format("{}: {} (input {}, output {})", node.label(), error.what(), node.input_shape(0).text(), node.output_shape().text()));
   }
 }
 
@@ -74,8 +74,8 @@ void prepare_conv(Emitter& emit) {
     std::vector<onednn::RowPrimitives::Argument> arguments = {
         {DNNL_ARG_SRC, conv.floats_in()}, {DNNL_ARG_WEIGHTS, 0}, {DNNL_ARG_DST, conv.floats_out()}};
     if (conv.has_bias) arguments.push_back({DNNL_ARG_BIAS, 0});
-    const auto primitives = std::make_shared<onednn::RowPrimitives>(
-        rows, emit.lanes(), arguments, [&](std::int64_t chunk) { return conv.forward(chunk, weight.desc); });
+    const auto primitives = std::make_shared<onednn::RowPrimitives>(rows, emit.lanes(), arguments,
+                                                                    [&](std::int64_t chunk) { return conv.forward(chunk, weight.desc); });
     emit_rows(emit, {primitives, emit.in(0), weight.operand, emit.in(2), emit.out(), {}, conv.rows_per_row});
   });
 }
@@ -169,9 +169,8 @@ PackedWeight pack_weight(Emitter& emit, std::size_t input, const Desc& own, cons
   const auto reordering = std::make_shared<onednn::Reordering>(own, chosen, emit.lanes());
   const std::int64_t bytes = (onednn::bytes_of(chosen) + 63) / 64 * 64;
   const Operand packed = emit.packed(bytes + reordering->scratch_bytes());
-  emit.pack(weight, packed, [=](const Lane& lane) {
-    reordering->run(lane.index, weight.all(lane), packed.all(lane), packed.all<char>(lane) + bytes);
-  });
+  emit.pack(weight, packed,
+            [=](const Lane& lane) { reordering->run(lane.index, weight.all(lane), packed.all(lane), packed.all<char>(lane) + bytes); });
   return {packed, chosen};
 }
 

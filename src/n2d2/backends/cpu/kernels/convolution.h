@@ -7,15 +7,15 @@ namespace n2d2::cpu {
 
 /// A convolution in two dimensions: activations channels-last, weights in the order of their value.
 struct Convolution {
-  const ir::Value* x = nullptr;       ///< logical [N,C,H,W]; null for the gradient of the input
+  const ir::Value* x = nullptr;  ///< logical [N,C,H,W]; null for the gradient of the input
   std::int64_t group = 1;
-  std::int64_t channels[2] = {};      ///< of input and output
-  std::int64_t input[2] = {};         ///< height and width
+  std::int64_t channels[2] = {};  ///< of input and output
+  std::int64_t input[2] = {};     ///< height and width
   std::int64_t output[2] = {};
   std::int64_t kernel[2] = {};
   dnnl_dims_t strides = {}, dilations = {}, pads_begin = {}, pads_end = {};
   bool has_bias = false;
-  std::int64_t rows_per_row = 1;      ///< rows of the activations per row of the batch
+  std::int64_t rows_per_row = 1;  ///< rows of the activations per row of the batch
 
   std::int64_t floats_in() const { return channels[0] * input[0] * input[1]; }
   std::int64_t floats_out() const { return channels[1] * output[0] * output[1]; }

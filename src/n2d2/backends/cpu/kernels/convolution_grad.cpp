@@ -71,8 +71,8 @@ void prepare(Emitter& emit) {
       {DNNL_ARG_SRC, conv.floats_in()}, {DNNL_ARG_DIFF_DST, conv.floats_out()}, {DNNL_ARG_DIFF_WEIGHTS, 0}};
   if (conv.has_bias) arguments.push_back({DNNL_ARG_DIFF_BIAS, 0});
   GradKernel kernel;
-  kernel.primitives = std::make_shared<onednn::RowPrimitives>(
-      rows, emit.lanes(), arguments, [&](std::int64_t chunk) { return conv.backward_weight(chunk, format); });
+  kernel.primitives = std::make_shared<onednn::RowPrimitives>(rows, emit.lanes(), arguments,
+                                                              [&](std::int64_t chunk) { return conv.backward_weight(chunk, format); });
   if (!onednn::same(own, format)) kernel.reordering = std::make_shared<onednn::Reordering>(format, own, emit.lanes());
   kernel.rows_per_row = conv.rows_per_row;
   kernel.x = emit.in(1);

@@ -13,9 +13,9 @@ using plan::Lane;
 using plan::Operand;
 using plan::Range;
 
-constexpr std::int64_t kRowsForDot = 8;              // up to here reading a weight once beats packing it
-constexpr std::int64_t kRowsForPacking = 16;         // from here on a packed copy of a weight pays
-constexpr std::int64_t kRowsForFeatures = 16;        // rows of a lane: up to here lanes may share out a large weight instead of the rows
+constexpr std::int64_t kRowsForDot = 8;                // up to here reading a weight once beats packing it
+constexpr std::int64_t kRowsForPacking = 16;           // from here on a packed copy of a weight pays
+constexpr std::int64_t kRowsForFeatures = 16;          // rows of a lane: up to here lanes may share out a large weight instead of the rows
 constexpr std::int64_t kWeightsForFeatures = 1 << 18;  // floats that every lane would have to read
 constexpr std::int64_t kGradientsForFeatures = 2048;   // floats of a weight gradient that are worth a barrier
 constexpr std::int64_t kGrain = 16;                    // features: slices of lanes begin at whole cache lines
@@ -128,8 +128,15 @@ std::string refuses_product(const ir::Node& node) {
 }
 
 GemmTask task_of(const Product& product) {
-  return {.a_m = product.a.down, .a_k = product.a.across, .b_k = product.b.down, .b_n = product.b.across, .y_m = product.y.down,
-          .alpha = product.alpha, .beta = product.beta, .c_m = product.c.down, .c_n = product.c.across};
+  return {.a_m = product.a.down,
+          .a_k = product.a.across,
+          .b_k = product.b.down,
+          .b_n = product.b.across,
+          .y_m = product.y.down,
+          .alpha = product.alpha,
+          .beta = product.beta,
+          .c_m = product.c.down,
+          .c_n = product.c.across};
 }
 
 /// How B is read: as it lies, from a packed copy, or by scalar products.

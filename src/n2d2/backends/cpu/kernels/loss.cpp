@@ -58,7 +58,8 @@ void cross_entropy(Emitter& emit) {
     double total = 0;
     for (std::int64_t row = 0; row < lane.rows * multiple; ++row) {
       const float* x = scores.rows(lane) + row * classes;
-      total += by_class ? row_loss(x, labels.rows<std::int64_t>(lane)[row], classes) : row_loss(x, labels.rows(lane) + row * classes, classes);
+      total +=
+          by_class ? row_loss(x, labels.rows<std::int64_t>(lane)[row], classes) : row_loss(x, labels.rows(lane) + row * classes, classes);
     }
     *sums.own<double>(lane) = total;
   });

@@ -15,10 +15,14 @@ std::atomic<std::int64_t> created{0};
 
 const char* text_of(dnnl_status_t status) {
   switch (status) {
-    case dnnl_out_of_memory: return "out of memory";
-    case dnnl_invalid_arguments: return "invalid arguments";
-    case dnnl_unimplemented: return "not implemented";
-    default: return "internal failure";
+    case dnnl_out_of_memory:
+      return "out of memory";
+    case dnnl_invalid_arguments:
+      return "invalid arguments";
+    case dnnl_unimplemented:
+      return "not implemented";
+    default:
+      return "internal failure";
   }
 }
 
@@ -73,7 +77,8 @@ Desc strided(const Dims& dims, const Dims& strides) {
 
 Desc any_format(const Dims& dims) {
   dnnl_memory_desc_t desc = nullptr;
-  check(dnnl_memory_desc_create_with_tag(&desc, static_cast<int>(dims.size()), dims.data(), dnnl_f32, dnnl_format_tag_any), "memory format");
+  check(dnnl_memory_desc_create_with_tag(&desc, static_cast<int>(dims.size()), dims.data(), dnnl_f32, dnnl_format_tag_any),
+        "memory format");
   return {desc, dnnl_memory_desc_destroy};
 }
 

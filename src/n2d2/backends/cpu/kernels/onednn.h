@@ -83,8 +83,8 @@ class Reordering {
 class RowPrimitives {
  public:
   struct Argument {
-    int index;                   ///< DNNL_ARG_...
-    std::int64_t floats_per_row; ///< 0: the same for all rows
+    int index;                    ///< DNNL_ARG_...
+    std::int64_t floats_per_row;  ///< 0: the same for all rows
   };
   using Describe = std::function<PrimitiveDesc(std::int64_t rows)>;
   static constexpr std::int64_t kMostRows = 64;

@@ -57,7 +57,8 @@ void prepare_pool(Emitter& emit, bool relu) {
 bool tiles(const PoolGeometry& g) {
   for (int axis = 0; axis < 2; ++axis) {
     const std::int64_t extent = axis == 0 ? g.height : g.width, places = axis == 0 ? g.out_height : g.out_width;
-    if (g.strides[axis] != g.kernel[axis] || g.dilations[axis] != 1 || g.pads[axis] != 0 || places * g.strides[axis] != extent) return false;
+    if (g.strides[axis] != g.kernel[axis] || g.dilations[axis] != 1 || g.pads[axis] != 0 || places * g.strides[axis] != extent)
+      return false;
   }
   return true;
 }
@@ -82,8 +83,8 @@ void prepare_grad(Emitter& emit, bool relu) {
       float* to = dx.rows(lane) + row * g.floats_in();
       if (clears) std::fill(to, to + g.floats_in(), 0.0F);
       each_window(g, [&](const WindowList& window, std::int64_t pixel) {
-        body(from + pixel, mask == nullptr ? nullptr : mask + pixel, chosen + pixel, window.offsets, window.places, window.count, g.channels,
-             adds, to);
+        body(from + pixel, mask == nullptr ? nullptr : mask + pixel, chosen + pixel, window.offsets, window.places, window.count,
+             g.channels, adds, to);
       });
     }
   });

@@ -127,9 +127,9 @@ void spread(Emitter& emit, bool mean) {
   const ir::Value& out = *node.output();
   const auto reduced = reduced_axes(node, out.shape());
   const Count count = mean ? count_of(out.shape(), reduced) : Count();
-  const StridedLoop<2> loop(out.shape(), ir::order_of(out),
-                            {ir::strides_of(out.shape(), ir::order_of(out)),
-                             strides_along(*node.input(0), out.shape(), reduced, node.integer("keepdims") != 0)});
+  const StridedLoop<2> loop(
+      out.shape(), ir::order_of(out),
+      {ir::strides_of(out.shape(), ir::order_of(out)), strides_along(*node.input(0), out.shape(), reduced, node.integer("keepdims") != 0)});
   const auto body = [=](float* to, const float* from, std::int64_t rows, std::int64_t total_rows) {
     const auto scale = static_cast<float>(1.0 / count.at(total_rows));
     const std::int64_t n = loop.inner();

@@ -1,8 +1,8 @@
 // A loop over the elements of a tensor that reaches into several operands, each with strides of its own.
 #pragma once
 #include <array>
-#include <cstdlib>
 #include <cstdint>
+#include <cstdlib>
 #include <vector>
 
 #include "n2d2/ir/memory_order.h"

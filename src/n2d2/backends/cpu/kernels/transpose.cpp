@@ -33,9 +33,12 @@ void copy(Emitter& emit, const StridedLoop<2>& loop) {
 
 void copy_any(Emitter& emit, const StridedLoop<2>& loop) {
   switch (size_of(emit.node().output()->type.dtype)) {
-    case 1: return copy<std::uint8_t>(emit, loop);
-    case 4: return copy<float>(emit, loop);
-    default: return copy<std::int64_t>(emit, loop);
+    case 1:
+      return copy<std::uint8_t>(emit, loop);
+    case 4:
+      return copy<float>(emit, loop);
+    default:
+      return copy<std::int64_t>(emit, loop);
   }
 }
 

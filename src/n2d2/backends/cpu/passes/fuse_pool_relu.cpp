@@ -39,8 +39,8 @@ void fuse_forward(ir::Graph& graph, const ir::Node& relu) {
 void fuse_backward(ir::Graph& graph, const ir::Node& pool_grad) {
   ir::Node* relu_grad = producer(pool_grad.input(0), "ReluGrad");
   if (relu_grad == nullptr || !only_reader(graph, relu_grad->output(), pool_grad)) return;
-  ir::Node& fused = graph.add_node("MaxPoolReluGrad", {relu_grad->input(0), relu_grad->input(1), pool_grad.input(1)}, pool_grad.attributes(),
-                                   {.source = pool_grad.source(), .phase = pool_grad.phase()});
+  ir::Node& fused = graph.add_node("MaxPoolReluGrad", {relu_grad->input(0), relu_grad->input(1), pool_grad.input(1)},
+                                   pool_grad.attributes(), {.source = pool_grad.source(), .phase = pool_grad.phase()});
   graph.move_last_before(pool_grad);
   graph.replace_uses(pool_grad.output(), fused.output());
   graph.erase(pool_grad);

@@ -19,13 +19,31 @@ using Order = std::vector<int>;
 enum class Wish { channels_last, row_major, as_first_input, any };
 
 Wish wish_of(const Node& node) {
-  static const std::set<std::string> channels_last = {
-      "Conv",           "ConvGradInput",   "ConvGradWeight",      "MaxPool",           "MaxPoolGrad",   "MaxPoolRelu",         "MaxPoolReluGrad",
-      "AveragePool",    "AveragePoolGrad", "GlobalAveragePool",   "GlobalAveragePoolGrad", "BatchNormalization",
-      "BatchNormalizationGrad"};
-  static const std::set<std::string> row_major = {
-      "Gemm",        "MatMul",         "Softmax",         "SoftmaxGrad", "LogSoftmax", "LogSoftmaxGrad",
-      "Flatten",     "Reshape",        "SoftmaxCrossEntropyLoss", "SoftmaxCrossEntropyLossGrad", "MeanSquaredError", "MeanSquaredErrorGrad"};
+  static const std::set<std::string> channels_last = {"Conv",
+                                                      "ConvGradInput",
+                                                      "ConvGradWeight",
+                                                      "MaxPool",
+                                                      "MaxPoolGrad",
+                                                      "MaxPoolRelu",
+                                                      "MaxPoolReluGrad",
+                                                      "AveragePool",
+                                                      "AveragePoolGrad",
+                                                      "GlobalAveragePool",
+                                                      "GlobalAveragePoolGrad",
+                                                      "BatchNormalization",
+                                                      "BatchNormalizationGrad"};
+  static const std::set<std::string> row_major = {"Gemm",
+                                                  "MatMul",
+                                                  "Softmax",
+                                                  "SoftmaxGrad",
+                                                  "LogSoftmax",
+                                                  "LogSoftmaxGrad",
+                                                  "Flatten",
+                                                  "Reshape",
+                                                  "SoftmaxCrossEntropyLoss",
+                                                  "SoftmaxCrossEntropyLossGrad",
+                                                  "MeanSquaredError",
+                                                  "MeanSquaredErrorGrad"};
   static const std::set<std::string> any = {"Reorder", "ReduceSum", "ReduceMean", "SumTo", "Concat", "Slice", "Pad"};
   const std::string& name = node.op().name;
   if (channels_last.contains(name)) return Wish::channels_last;
@@ -68,7 +86,8 @@ class Layout {
         if (node.input(i) == nullptr) continue;
         if (node.input(i)->is_batched()) require(node, i, wished(wish, *node.input(i)));
         // Computed weights; those of the host keep their order.
-        else if (node.input(i)->kind == ir::ValueKind::activation) require(node, i, batch_first(*node.input(i)));
+        else if (node.input(i)->kind == ir::ValueKind::activation)
+          require(node, i, batch_first(*node.input(i)));
       }
     }
     for (std::size_t i = 0; i < node.outputs().size(); ++i) place_output(node, *node.output(i), wish);

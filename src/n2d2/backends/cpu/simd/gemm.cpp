@@ -14,8 +14,8 @@ constexpr int kMaxVecs = 2;
 constexpr int kTileRows[kMaxVecs + 1] = {0, 8, 6};
 #endif
 constexpr std::int64_t kPanel = kMaxVecs * kLanes;
-constexpr std::int64_t kDepth = 512;     // a panel of this depth stays in the second-level cache
-constexpr std::int64_t kRowsToPack = 32; // from so many rows on, copying a panel of B costs less than reading it with strides
+constexpr std::int64_t kDepth = 512;      // a panel of this depth stays in the second-level cache
+constexpr std::int64_t kRowsToPack = 32;  // from so many rows on, copying a panel of B costs less than reading it with strides
 
 struct Tile {
   std::int64_t k;
@@ -127,7 +127,9 @@ const float* panel_of(const GemmTask& task, std::int64_t j, int width, std::int6
 }
 
 /// C that is added as it is, in rows of neighbours, is where the sums start. Any other comes on top, by `finish`.
-bool starts_from_c(const GemmTask& task) { return task.c != nullptr && task.alpha == 1.0F && task.beta == 1.0F && (task.c_n == 1 || task.n == 1); }
+bool starts_from_c(const GemmTask& task) {
+  return task.c != nullptr && task.alpha == 1.0F && task.beta == 1.0F && (task.c_n == 1 || task.n == 1);
+}
 
 void finish(const GemmTask& task) {
   for (std::int64_t i = 0; i < task.m; ++i) {
@@ -149,8 +151,17 @@ void run(const GemmTask& task) {
     for (std::int64_t j = 0; j < task.n; j += kPanel) {
       const int width = static_cast<int>(task.n - j < kPanel ? task.n - j : kPanel);
       const int vecs = (width + kLanes - 1) / kLanes;
-      Tile t{.k = depth, .a = nullptr, .a_m = task.a_m, .a_k = task.a_k, .b = nullptr, .b_k = 0, .start = nullptr, .start_m = start_m,
-             .y = nullptr, .y_m = task.y_m, .last_columns = width - (vecs - 1) * kLanes};
+      Tile t{.k = depth,
+             .a = nullptr,
+             .a_m = task.a_m,
+             .a_k = task.a_k,
+             .b = nullptr,
+             .b_k = 0,
+             .start = nullptr,
+             .start_m = start_m,
+             .y = nullptr,
+             .y_m = task.y_m,
+             .last_columns = width - (vecs - 1) * kLanes};
       t.b = panel_of(task, j, width, k0, depth, &t.b_k);
       for (std::int64_t i = 0; i < task.m; i += kTileRows[vecs]) {
         const std::int64_t rows = task.m - i < kTileRows[vecs] ? task.m - i : kTileRows[vecs];
@@ -197,7 +208,9 @@ void dot_tile(const GemmTask& task, std::int64_t i0, std::int64_t j0) {
 
 void dot(const GemmTask& task) {
   using Body = void (*)(const GemmTask&, std::int64_t, std::int64_t);
-  constexpr Body kDots[4][2] = {{dot_tile<1, 4>, dot_tile<1, 1>}, {dot_tile<2, 4>, dot_tile<2, 1>}, {dot_tile<3, 4>, dot_tile<3, 1>},
+  constexpr Body kDots[4][2] = {{dot_tile<1, 4>, dot_tile<1, 1>},
+                                {dot_tile<2, 4>, dot_tile<2, 1>},
+                                {dot_tile<3, 4>, dot_tile<3, 1>},
                                 {dot_tile<4, 4>, dot_tile<4, 1>}};
   for (std::int64_t i = 0; i < task.m; i += 4) {
     const Body* bodies = kDots[(task.m - i < 4 ? task.m - i : 4) - 1];
@@ -209,8 +222,6 @@ void dot(const GemmTask& task) {
 
 }  // namespace
 
-void add_gemm(Simd& table) {
-  table.gemm = {.run = run, .dot = dot, .pack = pack, .panel = kPanel, .lanes = kLanes, .depth = kDepth};
-}
+void add_gemm(Simd& table) { table.gemm = {.run = run, .dot = dot, .pack = pack, .panel = kPanel, .lanes = kLanes, .depth = kDepth}; }
 
 }  // namespace n2d2::cpu::N2D2_ISA

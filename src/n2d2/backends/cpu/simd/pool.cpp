@@ -18,8 +18,8 @@ static inline void consider(Best& best, Vec v, int place) {
   best.place = take ? (VecInt{} + place) : best.place;
 }
 
-void max_pool(const float* x, const std::int64_t* offsets, const std::uint8_t* places, int count, std::int64_t channels, bool relu, float* y,
-              std::uint8_t* argmax) {
+void max_pool(const float* x, const std::int64_t* offsets, const std::uint8_t* places, int count, std::int64_t channels, bool relu,
+              float* y, std::uint8_t* argmax) {
   const Vec zero{};
   for (std::int64_t c = 0; c < channels; c += kLanes) {
     const int rest = channels - c < kLanes ? static_cast<int>(channels - c) : kLanes;

@@ -1,5 +1,6 @@
 // The vector bodies of the CPU kernels, chosen once for the machine this runs on.
-// To add one: a pointer here, its body in simd/<name>.cpp, which puts it in by `void add_<name>(Simd& table)`, and a line in simd/table.cpp.
+// To add one: a pointer here, its body in simd/<name>.cpp, which puts it in by `void add_<name>(Simd& table)`, and a line in
+// simd/table.cpp.
 #pragma once
 #include <cstdint>
 
@@ -17,7 +18,8 @@ struct Simd {
 
   // simd/update.cpp
   /// One solver step on `n` weights; the same bits however a parameter is sliced.
-  void (*update)(const solvers::UpdateArguments& arguments, float* weights, const float* gradient, float* const* slots, std::int64_t n) = nullptr;
+  void (*update)(const solvers::UpdateArguments& arguments, float* weights, const float* gradient, float* const* slots,
+                 std::int64_t n) = nullptr;
 
   // simd/accumulate.cpp
   /// to += from.
@@ -29,8 +31,8 @@ struct Simd {
   void (*max_pool)(const float* x, const std::int64_t* offsets, const std::uint8_t* places, int count, std::int64_t channels, bool relu,
                    float* y, std::uint8_t* argmax) = nullptr;
   /// Its gradient: dx at the chosen pixels gets dy, the others 0; or, if `add`, on top of what is there. With y, only where y > 0.
-  void (*max_pool_grad)(const float* dy, const float* y, const std::uint8_t* argmax, const std::int64_t* offsets, const std::uint8_t* places,
-                        int count, std::int64_t channels, bool add, float* dx) = nullptr;
+  void (*max_pool_grad)(const float* dy, const float* y, const std::uint8_t* argmax, const std::int64_t* offsets,
+                        const std::uint8_t* places, int count, std::int64_t channels, bool add, float* dx) = nullptr;
 
   // simd/gemm.cpp
   GemmBodies gemm;
