@@ -65,10 +65,10 @@ class SGD(Solver):
         learning_rate_step_size: step of the first three policies, in rows seen.
         learning_rate_decay: factor or rate of the policy.
         power: exponent of PolyDecay and InvDecay.
-        max_iterations: length of PolyDecay and CosineDecay, in updates.
+        max_iterations: length of PolyDecay (updates) and CosineDecay (steps of ``learning_rate_step_size`` rows).
         iteration_size: backward passes per update, whose gradients are averaged.
-        warm_up_duration: updates during which the rate grows from ``warm_up_lr_frac`` of itself.
-        warm_up_lr_frac: share of the rate at the first update of the warm-up, 0 to 1.
+        warm_up_duration: steps of ``learning_rate_step_size`` rows during which the rate grows from ``warm_up_lr_frac`` of itself.
+        warm_up_lr_frac: share of the rate where the warm-up begins, 0 to 1.
         clamping: bounds of the weights, "min:max", such as "-1:1" or "0:".
 
     Raises:

@@ -48,6 +48,7 @@ void Network::set_graph(Mode mode, const ir::Graph& graph) {
   ir::verify(graph);
   store_.add(graph);
   graphs_.insert_or_assign(mode, graph.clone());
+  input_counts_[static_cast<std::size_t>(mode)] = graph.values_of(ir::ValueKind::input).size();
   plans_.clear();
   update_.reset();
 }
@@ -78,7 +79,7 @@ void Network::set_solver(const std::string& parameter, std::shared_ptr<solvers::
 void Network::check(const ForwardCall& call) const {
   const auto graph = graphs_.find(call.mode);
   if (graph == graphs_.end()) throw StateError("the network has no graph for this mode; call set_graph first");
-  const std::size_t inputs = graph->second.values_of(ir::ValueKind::input).size();
+  const std::size_t inputs = input_counts_[static_cast<std::size_t>(call.mode)];
   if (call.inputs.size() != inputs) throw ValueError(fmt::format("expected {} inputs, got {}", inputs, call.inputs.size()));
   const std::size_t outputs = graph->second.outputs().size();
   if (call.outputs.size() != outputs) throw ValueError(fmt::format("expected {} outputs, got {}", outputs, call.outputs.size()));

@@ -1,5 +1,6 @@
 // What runs: one parameter store, a graph per mode, plans made when first needed, and the forwards that wait for their backward.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -74,6 +75,7 @@ class Network {
   int lanes_;
   ParameterStore store_;
   std::map<Mode, ir::Graph> graphs_;
+  std::array<std::size_t, 2> input_counts_{};  ///< by mode
   std::map<PlanKey, std::shared_ptr<PlanEntry>> plans_;
   PendingStates pending_;
   std::unique_ptr<UpdateProgram> update_;
