@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from keras_interoperability.capture import functional_of
+from keras_interoperability.mirror import Counter
 from keras_interoperability.session import Session
 from keras_interoperability.solvers import SolverProxy, optimizer_and_solver, shortest
 from keras_interoperability.steps import make_losses, predict_steps, test_step, train_step
@@ -74,6 +75,7 @@ class CustomSequential(keras.Sequential):
             jit_compile=False,
             auto_scale_loss=auto_scale_loss,
         )
+        self._box["counter"] = Counter(self.optimizer.iterations)
         self._use(solver)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
@@ -101,7 +103,7 @@ class CustomSequential(keras.Sequential):
             self._box["solver"].learning_rate = self._box["rate"] = rate
 
     def _count_update(self) -> None:
-        self.optimizer.iterations.assign_add(1)
+        self._box["counter"].add()
 
     # What fit, evaluate and predict call.
 

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-_CLASSES: dict[type, type] = {}
+_ATTACHED: dict[type, type] = {}
+_COUNTED: dict[type, type] = {}
 
 
 def _attached_class(cls: type) -> type:
     """The variable's class with the hook on assignment."""
-    if cls not in _CLASSES:
+    if cls not in _ATTACHED:
 
         class Attached(cls):  # type: ignore[misc, valid-type]
             """A variable that lives in the engine's memory."""
@@ -29,8 +30,8 @@ def _attached_class(cls: type) -> type:
 
         Attached.__name__ = cls.__name__
         Attached.__qualname__ = cls.__qualname__
-        _CLASSES[cls] = Attached
-    return _CLASSES[cls]
+        _ATTACHED[cls] = Attached
+    return _ATTACHED[cls]
 
 
 class Mirror:
@@ -61,9 +62,56 @@ class Mirror:
                 self.attach(variable)
 
 
+class Counter:
+    """Counts updates without touching TensorFlow: the variable takes over the count when it is read."""
+
+    def __init__(self, variable: Any) -> None:
+        self._variable = variable
+        self._pending = 0
+        if not hasattr(variable, "_n2d2_counter"):
+            variable.__class__ = _counted_class(type(variable))
+        object.__setattr__(variable, "_n2d2_counter", self)
+
+    def add(self) -> None:
+        """One more update."""
+        self._pending += 1
+
+    def clear(self) -> None:
+        """The variable was written: it counts from there."""
+        self._pending = 0
+
+    def flush(self) -> None:
+        """Hands the count to the variable."""
+        if self._pending and tf.executing_eagerly():
+            pending, self._pending = self._pending, 0
+            self._variable._value.assign_add(pending)
+
+
+def _counted_class(cls: type) -> type:
+    """The variable's class with the hook on reading."""
+    if cls not in _COUNTED:
+
+        class Counted(cls):  # type: ignore[misc, valid-type]
+            """A variable that is brought up to date when it is read."""
+
+            @property
+            def value(self) -> Any:
+                self.__dict__["_n2d2_counter"].flush()
+                return super().value
+
+            def _direct_assign(self, value: Any) -> None:
+                self.__dict__["_n2d2_counter"].clear()
+                super()._direct_assign(value)
+
+        Counted.__name__ = cls.__name__
+        Counted.__qualname__ = cls.__qualname__
+        _COUNTED[cls] = Counted
+    return _COUNTED[cls]
+
+
 def _read(variable: Any) -> Any:
     """The variable's present tensor as an array, without a copy."""
     return np.asarray(memoryview(variable._value.read_value()))
 
 
-__all__ = ["Mirror"]
+__all__ = ["Counter", "Mirror"]
