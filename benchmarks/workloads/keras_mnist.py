@@ -14,8 +14,8 @@ from worker import serve
 
 import keras_interoperability
 
-ROWS = 128 * 40
-EPOCHS = 3
+ROWS = 128 * 200
+EPOCHS = 1
 
 
 def main(peer: str) -> None:
