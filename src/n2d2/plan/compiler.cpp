@@ -42,7 +42,7 @@ void Compiler::run_passes() {
     graph.set_outputs(outputs);
   }
   passes::add_lane_sums(graph);
-  passes::add_output_copies(graph);
+  passes::add_output_copies(graph, forward_outputs_);
   graph.erase_dead_nodes();
   graph.use_ops(backend_.op_set());
   backend_.run_passes(graph);

@@ -62,7 +62,7 @@ TEST_CASE("the pool moves in front of the relu, unless somebody else reads the r
 
 TEST_CASE("layout puts activations of convolutions channels-last and reorders before Flatten only") {
   Graph g = small_convnet();
-  passes::add_output_copies(g);
+  passes::add_output_copies(g, 1);
   cpu::assign_layout(g);
   ir::verify(g);
   const std::vector<int> channels_last = {0, 2, 3, 1};
@@ -90,5 +90,5 @@ TEST_CASE("an output whose batch is not on axis 0 is refused") {
   Graph g(ops::op_set());
   Value* x = g.add_input("x", {{Dim::rows(), 3}});
   g.add_output(only(g.add_node("Transpose", {x}, {{"perm", std::vector<std::int64_t>{1, 0}}})));
-  CHECK_THROWS_AS(passes::add_output_copies(g), UnsupportedError);
+  CHECK_THROWS_AS(passes::add_output_copies(g, 1), UnsupportedError);
 }

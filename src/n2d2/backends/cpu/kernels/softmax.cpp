@@ -38,31 +38,37 @@ float maximum(const float* x, std::int64_t n, std::int64_t step) {
   return most;
 }
 
+// Sums are kept in double: gradients of a softmax are small differences of large numbers.
 void softmax_vector(const float* x, float* y, std::int64_t n, std::int64_t step) {
   const float most = maximum(x, n, step);
-  float sum = 0;
-  for (std::int64_t i = 0; i < n; ++i) sum += y[i * step] = std::exp(x[i * step] - most);
-  for (std::int64_t i = 0; i < n; ++i) y[i * step] /= sum;
+  double sum = 0;
+  for (std::int64_t i = 0; i < n; ++i) sum += static_cast<double>(y[i * step] = std::exp(x[i * step] - most));
+  for (std::int64_t i = 0; i < n; ++i) y[i * step] = static_cast<float>(static_cast<double>(y[i * step]) / sum);
 }
 
 void log_softmax_vector(const float* x, float* y, std::int64_t n, std::int64_t step) {
   const float most = maximum(x, n, step);
-  float sum = 0;
-  for (std::int64_t i = 0; i < n; ++i) sum += std::exp(x[i * step] - most);
-  const float log_sum = std::log(sum);
-  for (std::int64_t i = 0; i < n; ++i) y[i * step] = x[i * step] - most - log_sum;
+  double sum = 0;
+  for (std::int64_t i = 0; i < n; ++i) sum += static_cast<double>(std::exp(x[i * step] - most));
+  const double log_sum = std::log(sum) + static_cast<double>(most);
+  for (std::int64_t i = 0; i < n; ++i) y[i * step] = static_cast<float>(static_cast<double>(x[i * step]) - log_sum);
 }
 
 void softmax_grad_vector(const float* dy, const float* y, float* dx, std::int64_t n, std::int64_t step) {
-  float dot = 0;
-  for (std::int64_t i = 0; i < n; ++i) dot += dy[i * step] * y[i * step];
-  for (std::int64_t i = 0; i < n; ++i) dx[i * step] = y[i * step] * (dy[i * step] - dot);
+  double dot = 0;
+  for (std::int64_t i = 0; i < n; ++i) dot += static_cast<double>(dy[i * step]) * static_cast<double>(y[i * step]);
+  for (std::int64_t i = 0; i < n; ++i) {
+    dx[i * step] = static_cast<float>(static_cast<double>(y[i * step]) * (static_cast<double>(dy[i * step]) - dot));
+  }
 }
 
 void log_softmax_grad_vector(const float* dy, const float* y, float* dx, std::int64_t n, std::int64_t step) {
-  float sum = 0;
-  for (std::int64_t i = 0; i < n; ++i) sum += dy[i * step];
-  for (std::int64_t i = 0; i < n; ++i) dx[i * step] = dy[i * step] - std::exp(y[i * step]) * sum;
+  double sum = 0;
+  for (std::int64_t i = 0; i < n; ++i) sum += static_cast<double>(dy[i * step]);
+  for (std::int64_t i = 0; i < n; ++i) {
+    const double share = std::exp(static_cast<double>(y[i * step]));
+    dx[i * step] = static_cast<float>(static_cast<double>(dy[i * step]) - share * sum);
+  }
 }
 
 using Forward = void (*)(const float*, float*, std::int64_t, std::int64_t);
