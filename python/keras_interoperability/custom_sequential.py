@@ -159,7 +159,7 @@ class CustomSequential(keras.Sequential):
     def get_deepnet_cell(self) -> DeepNetCell:
         """The network as cells, sharing these weights."""
         hidden = LAYOUT_OPERATORS if self._arguments[1] else ()
-        return DeepNetCell(self.name, self._session.network, self._session.evaluation.graph, self._session.solvers, hidden)
+        return DeepNetCell(self.name, self._session.network, self._session.evaluation.graph, self._session.solvers, hidden, self._session)
 
     def summary(self, *args: Any, **kwargs: Any) -> None:
         """Keras' summary, then the solver of every cell."""

@@ -28,6 +28,7 @@ class Session:
         self.network.set_graph("train", self.training.graph)
         self.mirror = Mirror(self.network, {**self.evaluation.variables, **self.training.variables})
         self.solvers: dict[str, Solver] = {}
+        self._trained: list[str] = []
         self._pending: tuple[int, int] = (0, 0)
 
     def compile(self, solver: Solver) -> None:
@@ -36,10 +37,20 @@ class Session:
         self.network.set_graph("train", self.training.graph)
         names = [name for name, variable in self.training.variables.items() if self._is_trained(name, variable)]
         self.network.set_trainable(names)
+        self._trained = names
         self.solvers.clear()
         for name in names:
             self.network.set_solver(name, solver.to_native())
             self.solvers[name] = solver
+
+    def prepare(self, training: bool) -> int:
+        """What a `DeepNetCell` asks before it touches weights; returns the key of a training pass."""
+        self.mirror.check()
+        return global_variables.next_key() if training and self.training.is_random else 0
+
+    def trained(self) -> set[str]:
+        """Names of the parameters that get gradients."""
+        return set(self._trained)
 
     def _is_trained(self, name: str, variable: Any) -> bool:
         return bool(variable.trainable) and any(value.name == name for value in self.training.graph.parameters)

@@ -16,13 +16,13 @@ class GlobalVariables:
     ``default_model``: "Frame" (CPU) or "Frame_CUDA". ``seed``: of the random numbers of dropout. ``verbosity``: 0 (silent) to 3.
     """
 
-    __slots__ = ("_counter", "_seed", "_verbosity", "cuda_device")
+    __slots__ = ("_counter", "_cuda_device", "_seed", "_verbosity")
 
     def __init__(self) -> None:
         self._seed = 0
         self._counter = 0
         self._verbosity = 1
-        self.cuda_device = 0
+        self._cuda_device = 0
 
     @property
     def default_model(self) -> str:
@@ -37,6 +37,17 @@ class GlobalVariables:
             raise errors.BackendError(
                 'default_model: this build of n2d2 has no CUDA backend, so "Frame_CUDA" is not available; use "Frame" (CPU)'
             )
+
+    @property
+    def cuda_device(self) -> int:
+        """Number of the GPU that "Frame_CUDA" uses."""
+        return self._cuda_device
+
+    @cuda_device.setter
+    def cuda_device(self, device: int) -> None:
+        if isinstance(device, bool) or not isinstance(device, int) or device < 0:
+            raise errors.ValueError(f"cuda_device: expected the number of a GPU, 0 or more, got {device!r}")
+        self._cuda_device = device
 
     @property
     def cuda_available(self) -> bool:

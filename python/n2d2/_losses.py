@@ -31,6 +31,8 @@ class LossNetwork:
         if self._loss.operator == "SoftmaxCrossEntropyLoss" and np.issubdtype(array.dtype, np.integer) and array.ndim == 1:
             if len(array) != rows:
                 raise errors.ShapeError(f"targets: expected {rows} class numbers, got {len(array)}")
+            if array.min() < 0 or array.max() >= self._shape[-1]:
+                raise errors.ValueError(f"targets: class numbers go from 0 to {self._shape[-1] - 1}, got {array.min()} to {array.max()}")
             return np.ascontiguousarray(array, np.int64)
         if list(array.shape) != expected:
             raise errors.ShapeError(f"targets: expected shape {expected}, got {list(array.shape)}")

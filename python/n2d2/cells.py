@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from n2d2 import errors
+from n2d2._cell_names import LAYOUT_OPERATORS, describe_cells, macs_of
+from n2d2._host import Engine, Host
 from n2d2._losses import LossNetwork
 from n2d2._summary import table_of
 from n2d2.loss import Loss
 from n2d2.solver import Solver
 
-LAYOUT_OPERATORS = ("Transpose", "Reshape", "Flatten")
 Array = npt.NDArray[Any]
 
 
@@ -62,12 +64,12 @@ class Cell:
     @property
     def nb_parameters(self) -> int:
         """Number of trained weights."""
-        return sum(value.size for value in self.get_weights().values())
+        return sum(math.prod(self._owner.shape_of(name)) for name in self.parameters)
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates for one row of the batch."""
-        return _macs(self._node)
+        return macs_of(self._node)
 
     def get_weights(self) -> dict[str, Array]:
         """Copies of the parameters, by name, in their logical shape ([out, in, height, width] for Conv)."""
@@ -82,7 +84,12 @@ class Cell:
 
     def set_solver(self, solver: Solver) -> None:
         """This cell's parameters are updated by a copy of the solver from now on."""
-        self._owner.set_parameter_solver(self.parameters, solver.copy())
+        self._owner.set_parameter_solver(self.parameters, _copy_of(solver))
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether any parameter of this cell gets gradients."""
+        return not self._owner.trained_parameters().isdisjoint(self.parameters)
 
     @property
     def solver(self) -> Solver | None:
@@ -103,19 +110,29 @@ class DeepNetCell:
         graph: its evaluation graph.
         solvers: solver of every parameter, by name; kept up to date by this object.
         hidden: operators that are not listed (``for_export`` lists no layout cells).
+        host: the wrapped model, when the weights lie in its memory.
 
     Example:
         >>> for cell in deepnet: print(cell.name, cell.type)      # doctest: +SKIP
         >>> deepnet["conv1"].get_weights()                        # doctest: +SKIP
     """
 
-    def __init__(self, name: str, network: Any, graph: Any, solvers: dict[str, Solver] | None = None, hidden: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        network: Any,
+        graph: Any,
+        solvers: dict[str, Solver] | None = None,
+        hidden: tuple[str, ...] = (),
+        host: Host | None = None,
+    ) -> None:
         self.name = name
         self.network = network
         self.graph = graph
         self.solvers: dict[str, Solver] = {} if solvers is None else solvers
         self.learning = False
-        self._cells = _cells_of(self, graph, hidden)
+        self._host: Host = Engine(network, graph) if host is None else host
+        self._cells = [Cell(self, *described) for described in describe_cells(graph, hidden)]
         self._by_name = {cell.name: cell for cell in self._cells}
         self._losses: dict[Loss, LossNetwork] = {}
         self._layout = {entry[0]: (entry[1], entry[2]) for entry in [*network.parameters, *network.buffers]}
@@ -133,6 +150,9 @@ class DeepNetCell:
             return self._by_name[key]
         return self._cells[key]
 
+    def __contains__(self, key: object) -> bool:
+        return key in self._by_name or any(cell is key for cell in self._cells)
+
     def learn(self) -> DeepNetCell:
         """Calls use batch statistics and dropout from now on."""
         self.learning = True
@@ -145,7 +165,7 @@ class DeepNetCell:
 
     def set_solver(self, solver: Solver) -> None:
         """All parameters are updated by one copy of the solver from now on."""
-        self.set_parameter_solver([name for name, _, _ in self.network.parameters], solver.copy())
+        self.set_parameter_solver([name for name, _, _ in self.network.parameters], _copy_of(solver))
 
     def set_parameter_solver(self, names: list[str], solver: Solver) -> None:
         """These parameters share the solver from now on; their solver state starts at zero."""
@@ -153,24 +173,34 @@ class DeepNetCell:
             self.network.set_solver(name, solver.to_native())
             self.solvers[name] = solver
 
+    def trained_parameters(self) -> set[str]:
+        """Names of the parameters that get gradients (those of a frozen layer don't)."""
+        return self._host.trained()
+
     def get_parameter(self, name: str) -> Array:
         """A copy of a parameter or buffer in its logical shape."""
         shape, order = self._layout_of(name)
+        self._host.prepare(training=False)
         stored = self.network.memory(name)
         if not order:
             return stored.reshape(shape).copy()
         axes = np.argsort(order)
         return np.ascontiguousarray(stored.reshape([shape[axis] for axis in order]).transpose(axes))
 
+    def shape_of(self, name: str) -> list[int]:
+        """Logical shape of a parameter or buffer."""
+        return list(self._layout_of(name)[0])
+
     def set_parameters(self, values: dict[str, Array]) -> None:
         """Writes parameters or buffers; nothing is written when one does not fit."""
         ready: dict[str, Array] = {}
         for name, value in values.items():
             shape, order = self._layout_of(name)
-            array = np.asarray(value, np.float32)
+            array = _numbers(name, value)
             if list(array.shape) != list(shape):
                 raise errors.ShapeError(f"{name}: expected shape {tuple(shape)}, got {tuple(array.shape)}")
             ready[name] = array.transpose(order) if order else array
+        self._host.prepare(training=False)
         for name, array in ready.items():
             self.network.memory(name)[:] = array.ravel()
         self.network.refresh()
@@ -195,6 +225,8 @@ class DeepNetCell:
         Returns:
             The loss before the update.
         """
+        if not isinstance(loss, Loss):
+            raise errors.TypeError(f"loss: expected n2d2.loss.CrossEntropy() or n2d2.loss.MSE(), got {loss!r}")
         batch = self._checked(x)
         network = self._losses.get(loss)
         if network is None:
@@ -212,7 +244,7 @@ class DeepNetCell:
 
     def _checked(self, x: Any) -> Array:
         expected = self.graph.inputs[0]
-        batch = np.ascontiguousarray(x, dtype=np.float32)
+        batch = np.ascontiguousarray(_numbers(f"input '{expected.name}'", x))
         if batch.ndim != len(expected.shape) or list(batch.shape[1:]) != list(expected.shape[1:]) or len(batch) == 0:
             wanted = ", ".join(["N", *map(str, expected.shape[1:])])
             raise errors.ShapeError(f"input '{expected.name}': expected [{wanted}] with N at least 1, got {list(batch.shape)}")
@@ -221,7 +253,9 @@ class DeepNetCell:
     def _forward(self, batch: Array, keep: bool) -> tuple[int, Array]:
         rows = len(batch)
         outputs = [np.empty([rows * -d if d < 0 else d for d in value.shape], np.float32) for value in self.graph.outputs]
-        state = self.network.forward([batch.ctypes.data], rows, [o.ctypes.data for o in outputs], train=keep or self.learning, keep=keep)
+        training = keep or self.learning
+        key = self._host.prepare(training)
+        state = self.network.forward([batch.ctypes.data], rows, [o.ctypes.data for o in outputs], train=training, keep=keep, key=key)
         return state, outputs[0]
 
     def __str__(self) -> str:
@@ -236,45 +270,17 @@ class Block(DeepNetCell):
     """A network without a name of its own."""
 
 
-def _cells_of(owner: DeepNetCell, graph: Any, hidden: tuple[str, ...]) -> list[Cell]:
-    """Cells in order. Of the operators that one layer became, the first that computes has the layer's name."""
-    cells: list[Cell] = []
-    taken = {node.path for node in graph.nodes if node.path and node.op not in LAYOUT_OPERATORS}
-    named: set[str] = set()
-    origin: dict[int, str] = {}
-    for node in graph.nodes:
-        sources = [origin.get(v.id, v.name) for v in node.inputs if v is not None and v.kind in ("input", "activation")]
-        if node.op in hidden:
-            origin.update({value.id: sources[0] for value in node.outputs})
-            continue
-        if node.path and node.path not in named and (node.op not in LAYOUT_OPERATORS or node.path not in taken):
-            name = node.path
-        else:
-            name = _free(f"{node.path}_{node.op.lower()}" if node.path else node.name, named | taken)
-        named.add(name)
-        origin.update({value.id: name for value in node.outputs})
-        cells.append(Cell(owner, node, name, sources))
-    return cells
+def _copy_of(solver: Solver) -> Solver:
+    if not isinstance(solver, Solver):
+        raise errors.TypeError(f"set_solver: expected one of n2d2.solver, such as SGD() or Adam(), got {solver!r}")
+    return solver.copy()
 
 
-def _free(base: str, taken: set[str]) -> str:
-    name, number = base, 1
-    while name in taken:
-        number += 1
-        name = f"{base}_{number}"
-    return name
+def _numbers(name: str, values: Any) -> Array:
+    try:
+        return np.asarray(values, np.float32)
+    except (ValueError, TypeError) as cause:
+        raise errors.TypeError(f"{name}: expected an array of numbers ({cause})") from cause
 
 
-def _macs(node: Any) -> int:
-    output = [abs(d) for d in node.outputs[0].shape]
-    if node.op == "Conv":
-        weight = node.inputs[1].shape
-        return int(np.prod(output) * np.prod(weight[1:]))
-    if node.op in ("Gemm", "MatMul"):
-        weight = node.inputs[1].shape
-        inner = weight[1] if node.attributes.get("transB") else weight[0]
-        return int(np.prod(output) * inner)
-    return 0
-
-
-__all__ = ["Block", "Cell", "DeepNetCell"]
+__all__ = ["LAYOUT_OPERATORS", "Block", "Cell", "DeepNetCell"]

@@ -4,7 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from n2d2 import errors
 from n2d2._engine import engine
+
+COUNTERS = ("iterations", "rows_seen", "passes", "pass_rows")
+
+
+def _real(name: str, value: Any) -> float:
+    if isinstance(value, str | bytes) or not hasattr(value, "__float__"):
+        raise errors.TypeError(f"{name}: expected a number, got {value!r}")
+    return float(value)
+
+
+def _whole(name: str, value: Any) -> int:
+    number = _real(name, value)
+    if not number.is_integer():
+        raise errors.ValueError(f"{name}: expected a whole number, got {value!r}")
+    return int(value)
 
 
 class Solver:
@@ -27,6 +43,16 @@ class Solver:
         Solver.__init__(twin, self._native.clone(), dict(self._arguments))
         return twin
 
+    def __copy__(self) -> Solver:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Solver:
+        return self.copy()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        counters = {name: getattr(self._native, name) for name in COUNTERS}
+        return (_rebuilt, (type(self), dict(self._arguments), counters))
+
     @property
     def learning_rate(self) -> float:
         """The rate before the policy's factor."""
@@ -34,7 +60,7 @@ class Solver:
 
     @learning_rate.setter
     def learning_rate(self, rate: float) -> None:
-        self._native.learning_rate = float(rate)
+        self._native.learning_rate = self._arguments["learning_rate"] = _real("learning_rate", rate)
 
     @property
     def iterations(self) -> int:
@@ -94,19 +120,19 @@ class SGD(Solver):
         form: str = "n2d2",
     ) -> None:
         arguments = {
-            "learning_rate": float(learning_rate),
-            "momentum": float(momentum),
+            "learning_rate": _real("learning_rate", learning_rate),
+            "momentum": _real("momentum", momentum),
             "nesterov": bool(nesterov),
-            "decay": float(decay),
-            "min_decay": float(min_decay),
+            "decay": _real("decay", decay),
+            "min_decay": _real("min_decay", min_decay),
             "learning_rate_policy": "None" if learning_rate_policy is None else str(learning_rate_policy),
-            "learning_rate_step_size": int(learning_rate_step_size),
-            "learning_rate_decay": float(learning_rate_decay),
-            "power": float(power),
-            "max_iterations": int(max_iterations),
-            "iteration_size": int(iteration_size),
-            "warm_up_duration": int(warm_up_duration),
-            "warm_up_lr_frac": float(warm_up_lr_frac),
+            "learning_rate_step_size": _whole("learning_rate_step_size", learning_rate_step_size),
+            "learning_rate_decay": _real("learning_rate_decay", learning_rate_decay),
+            "power": _real("power", power),
+            "max_iterations": _whole("max_iterations", max_iterations),
+            "iteration_size": _whole("iteration_size", iteration_size),
+            "warm_up_duration": _whole("warm_up_duration", warm_up_duration),
+            "warm_up_lr_frac": _real("warm_up_lr_frac", warm_up_lr_frac),
             "clamping": str(clamping),
             "form": str(form),
         }
@@ -122,6 +148,9 @@ class Adam(Solver):
         beta2: share of the old second moment kept, 0 to below 1.
         epsilon: keeps the divisor away from 0.
         clamping: bounds of the weights, "min:max".
+        decay: weight decay.
+        decoupled_decay: the decay shrinks the weights directly (AdamW) instead of being added to the gradient.
+        iteration_size: backward passes per update, whose gradients are averaged.
 
     Raises:
         n2d2.errors.ValueError: when an argument is out of its range.
@@ -135,16 +164,30 @@ class Adam(Solver):
         epsilon: float = 1e-8,
         clamping: str = "",
         form: str = "n2d2",
+        decay: float = 0.0,
+        decoupled_decay: bool = False,
+        iteration_size: int = 1,
     ) -> None:
         arguments = {
-            "learning_rate": float(learning_rate),
-            "beta1": float(beta1),
-            "beta2": float(beta2),
-            "epsilon": float(epsilon),
+            "learning_rate": _real("learning_rate", learning_rate),
+            "beta1": _real("beta1", beta1),
+            "beta2": _real("beta2", beta2),
+            "epsilon": _real("epsilon", epsilon),
             "clamping": str(clamping),
             "form": str(form),
+            "decay": _real("decay", decay),
+            "decoupled_decay": bool(decoupled_decay),
+            "iteration_size": _whole("iteration_size", iteration_size),
         }
         super().__init__(engine.adam(**arguments), arguments)
+
+
+def _rebuilt(kind: type[Solver], arguments: dict[str, Any], counters: dict[str, int]) -> Solver:
+    """The solver that a pickle describes; its state per weight stays with the network."""
+    solver = kind(**arguments)
+    for name, count in counters.items():
+        setattr(solver.to_native(), name, count)
+    return solver
 
 
 __all__ = ["SGD", "Adam", "Solver"]

@@ -10,19 +10,20 @@ import numpy.typing as npt
 from n2d2 import errors
 
 DATATYPES = ("float32", "float64", "int32", "int64", "uint8")
+CPU = 1  # kDLCPU of dlpack.h
 
 
 class Tensor:
     """A contiguous row-major tensor.
 
     Args:
-        data: an array, anything with ``__dlpack__`` in host memory, nested sequences of numbers, or the extents of a tensor of zeros
-            when ``shape`` says so. A contiguous array of a supported type is shared, not copied; others are copied once.
+        data: an array, anything with ``__dlpack__`` in host memory, or nested sequences of numbers.
+            A contiguous array of a supported type is shared, not copied; others are copied once.
         dtype: element type; by default that of the data (Python floats become float32, integers int64).
 
     Raises:
         n2d2.errors.TypeError: when the element type is none of float32, float64, int32, int64, uint8.
-        n2d2.errors.ValueError: when the data lie on a device.
+        n2d2.errors.ValueError: when the data lie on a device, belong to a gradient tape, or are no rectangular array.
 
     Example:
         >>> import numpy as np, n2d2
@@ -35,11 +36,14 @@ class Tensor:
     __array_priority__ = 10
 
     def __init__(self, data: Any, dtype: str | None = None) -> None:
-        self._array = np.ascontiguousarray(_array_of(data, dtype))
+        array = _array_of(data, dtype)
+        self._array = array if array.flags.c_contiguous else np.ascontiguousarray(array)
 
     @classmethod
     def zeros(cls, shape: tuple[int, ...], dtype: str = "float32") -> Tensor:
         """A new tensor of zeros."""
+        if any(extent < 0 for extent in shape):
+            raise errors.ShapeError(f"zeros: extents are at least 0, got {tuple(shape)}")
         return cls(np.zeros(shape, _checked(dtype)))
 
     @property
@@ -79,7 +83,7 @@ class Tensor:
         return self._array.__dlpack__(**options)
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return (1, 0)
+        return (CPU, 0)
 
     def reshape(self, *shape: int) -> Tensor:
         """The same bytes under other extents."""
@@ -119,14 +123,30 @@ def _array_of(data: Any, dtype: str | None) -> npt.NDArray[Any]:
     elif isinstance(data, np.ndarray):
         array = data
     elif hasattr(data, "__dlpack__"):
-        if data.__dlpack_device__()[0] != 1:
-            raise errors.ValueError("tensor: the data lie on a device; move them to the CPU first")
-        array = np.from_dlpack(data)
+        array = _from_dlpack(data)
     else:
-        array = np.asarray(data)
+        try:
+            array = np.asarray(data)
+        except ValueError as cause:
+            raise errors.ValueError(f"tensor: {cause}") from cause
         if array.dtype == np.float64 and dtype is None:
             array = array.astype(np.float32)
     return array.astype(_checked(dtype), copy=False) if dtype is not None else array.astype(_checked(array.dtype), copy=False)
+
+
+def _from_dlpack(data: Any) -> npt.NDArray[Any]:
+    try:
+        device = data.__dlpack_device__()[0]
+    except (BufferError, RuntimeError, ValueError) as cause:
+        raise errors.ValueError(f"tensor: {cause}") from cause
+    if device != CPU:
+        raise errors.ValueError("tensor: the data lie on a device; move them to the CPU first")
+    try:
+        return np.from_dlpack(data)
+    except BufferError as cause:
+        raise errors.ValueError(f"tensor: {cause}") from cause
+    except RuntimeError as cause:
+        raise errors.TypeError(f"tensor of {getattr(data, 'dtype', 'this type')}: expected one of {', '.join(DATATYPES)}") from cause
 
 
 __all__ = ["Tensor"]

@@ -51,6 +51,8 @@ class Block(torch.nn.Module):
         """As torch: also of the original, which may override it."""
         self._original.train(mode)
         self.training = self._original.training
+        if self.__dict__.get("_runtime") is not None:
+            self._runtime.network.refresh()
         return self
 
     def set_solver(self, solver: Solver) -> None:
@@ -72,7 +74,7 @@ class Block(torch.nn.Module):
         finally:
             self.train(training)
         hidden = LAYOUT_OPERATORS if for_export else ()
-        return DeepNetCell(type(self._original).__name__, runtime.network, graph, runtime.solvers, hidden)
+        return DeepNetCell(type(self._original).__name__, runtime.network, graph, runtime.solvers, hidden, runtime)
 
     def summary(self) -> None:
         """Prints the table of cells with their solvers."""

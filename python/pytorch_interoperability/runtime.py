@@ -36,6 +36,7 @@ class Runtime:
         self._signature: dict[bool, tuple[Any, ...]] = {}
         self._slots: Slots | None = None
         self._trainable: list[str] = []
+        self._versions: list[int] = []
         self._task = -1
         self._has_gradients = False
         self._armed = False
@@ -90,6 +91,8 @@ class Runtime:
         self._check_inputs(imported, xs)
         assert self._slots is not None
         self._slots.check()
+        if not self.module.training:
+            self._see_writes()
         trains = self._refresh_trainable()
         if torch.is_grad_enabled() and (trains or any(x.requires_grad for x in xs)):
             self._refuse_distributed()
@@ -100,12 +103,45 @@ class Runtime:
             self._count(imported)
         return pytree.tree_unflatten(list(outputs), imported.out_spec)
 
+    def _see_writes(self) -> None:
+        """Evaluation keeps copies of the weights in formats of its own: made anew after torch wrote one or the mode changed."""
+        assert self._slots is not None
+        versions = [tensor._version for tensor in self._slots.tensors()]
+        if versions != self._versions:
+            self._versions = versions
+            self.network.refresh()
+
     def _apply(self, xs: tuple[torch.Tensor, ...]) -> Any:
         if self.update_mode == "n2d2":
             anchor = self.anchor if self._trainable else None
             return EngineUpdates.apply(self, anchor, *xs)
         parameters = [self._parameter(name) for name in self._trainable]
         return TorchUpdates.apply(self, len(xs), *xs, *parameters)
+
+    # What a DeepNetCell asks.
+
+    def prepare(self, training: bool) -> int:
+        """Tells the engine where the weights lie now; see `n2d2.cells`. Returns the key of a training pass."""
+        if training not in self._installed:
+            flags = self._flags()
+            try:
+                self.module.train(training)
+                self.capture_for(training)
+            finally:
+                for module, flag in zip(self._flagged, flags, strict=True):
+                    module.training = flag
+        assert self._slots is not None
+        self._slots.check()
+        self._refresh_trainable()
+        if training:
+            return int(torch.randint(2**62, ()).item()) if self._installed[True].is_random else 0
+        self.network.refresh()  # weights may have been written in place
+        return 0
+
+    def trained(self) -> set[str]:
+        """Names of the parameters that get gradients."""
+        self._refresh_trainable()
+        return set(self._trainable)
 
     def _parameter(self, name: str) -> torch.Tensor:
         return self.module.get_parameter(name)

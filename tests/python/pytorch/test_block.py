@@ -79,6 +79,32 @@ def test_weights_written_by_others_are_seen(assign):
     criterion(block(x), y).backward()
 
 
+def test_weights_written_in_place_are_seen_in_evaluation():
+    net = small().eval()
+    block = interop.wrap(net, (5, 6))
+    x, _ = batch()
+    for write in (lambda: net[0].weight.detach().mul_(2), lambda: net[2].weight.detach().add_(1), lambda: nn.init.zeros_(net[0].weight)):
+        block(x)
+        write()
+        assert torch.allclose(block(x), net(x), atol=1e-6)
+    net[2].weight.data.numpy()[:] = 3  # behind torch's back: said by refresh() or a change of mode
+    block.train().eval()
+    assert torch.allclose(block(x), net(x), atol=1e-6)
+
+
+def test_cells_follow_weights_that_moved():
+    net = small()
+    block = interop.wrap(net, (5, 6))
+    deepnet = block.get_block()
+    net[0].weight.data = torch.ones(8, 6)
+    assert np.array_equal(deepnet["0"].get_weights()["0.weight"], np.ones((8, 6)))
+    deepnet["0"].set_weights({"0.weight": np.full((8, 6), 2.0)})
+    assert torch.equal(net[0].weight.detach(), torch.full((8, 6), 2.0))
+    x, y = batch()
+    deepnet.step(x.numpy(), y.numpy(), n2d2.loss.CrossEntropy())
+    assert not torch.equal(net[2].weight, small()[2].weight)
+
+
 def test_any_batch_size_no_grad_and_eval():
     net = small()
     block = interop.wrap(net, (2, 6))

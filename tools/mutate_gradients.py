@@ -1,0 +1,264 @@
+"""Plants a wrong sign or factor in each gradient, one at a time, and tells which of them no test notices.
+
+Works on a copy of the tree in a temporary folder, with a build folder of its own; the tree itself is never touched. Exit status 1 when a
+mutant survives. Takes a few minutes: every mutant is a rebuild and the operator's own tests.
+
+    python tools/mutate_gradients.py [part of a name ...]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+OPS = "src/n2d2/ops/"
+KERNELS = "src/n2d2/backends/cpu/kernels/"
+SIMD = "src/n2d2/backends/cpu/simd/"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One wrong text in one file, and the tests that must notice it."""
+
+    name: str
+    file: str
+    right: str
+    wrong: str
+    tests: str
+
+
+MUTANTS = [
+    Mutant(
+        "Relu", KERNELS + "eltwise.cpp", "dx[i] = y[i] <= 0.0F ? 0.0F : dy[i]", "dx[i] = y[i] <= 0.0F ? 0.0F : -dy[i]", "test_activations"
+    ),
+    Mutant(
+        "LeakyRelu",
+        KERNELS + "eltwise.cpp",
+        "dx[i] = x[i] > 0.0F ? dy[i] : alpha * dy[i]",
+        "dx[i] = x[i] > 0.0F ? dy[i] : dy[i]",
+        "test_activations",
+    ),
+    Mutant("Sigmoid", KERNELS + "eltwise.cpp", "dy[i] * y[i] * (1.0F - y[i])", "dy[i] * y[i] * (1.0F + y[i])", "test_activations"),
+    Mutant("Tanh", KERNELS + "eltwise.cpp", "(1.0F - y[i] * y[i])", "(1.0F - y[i])", "test_activations"),
+    Mutant(
+        "Softmax",
+        KERNELS + "softmax.cpp",
+        "(static_cast<double>(dy[i * step]) - dot)",
+        "(static_cast<double>(dy[i * step]) + dot)",
+        "test_activations",
+    ),
+    Mutant("LogSoftmax", KERNELS + "softmax.cpp", "- share * sum)", "- share)", "test_activations"),
+    Mutant("Dropout", KERNELS + "dropout.cpp", "kept[i] != 0 ? gradient[i] * scale", "kept[i] != 0 ? gradient[i]", "test_activations"),
+    Mutant(
+        "Add",
+        OPS + "add.cpp",
+        "sum_to(g, g.dy(), g.input(i))",
+        'sum_to(g, g.make("Mul", {g.dy(), g.scalar(-1.0F)}), g.input(i))',
+        "test_arithmetic",
+    ),
+    Mutant("Sub", OPS + "sub.cpp", "g.scalar(-1.0F)", "g.scalar(1.0F)", "test_arithmetic"),
+    Mutant("Mul, left", OPS + "mul.cpp", "{g.dy(), g.input(1)}), g.input(0)", "{g.dy(), g.dy()}), g.input(0)", "test_arithmetic"),
+    Mutant("Div, right", OPS + "div.cpp", "g.scalar(-1.0F)", "g.scalar(-2.0F)", "test_arithmetic"),
+    Mutant("SumTo", KERNELS + "reduce.cpp", "to[offsets[0]] += sum;", "to[offsets[0]] -= sum;", "test_arithmetic"),
+    Mutant(
+        "Gemm, A",
+        OPS + "gemm.cpp",
+        "product(g.dy(), 0, g.input(1), 1 - trans_b)",
+        'g.make("Mul", {product(g.dy(), 0, g.input(1), 1 - trans_b), g.scalar(2.0F)})',
+        "test_matrix_products",
+    ),
+    Mutant("Gemm, B", OPS + "gemm.cpp", '{"alpha", alpha}}', '{"alpha", 1.0}}', "test_matrix_products"),
+    Mutant("Gemm, C", OPS + "gemm.cpp", "static_cast<float>(beta)", "static_cast<float>(-beta)", "test_matrix_products"),
+    Mutant(
+        "MatMul",
+        OPS + "matmul.cpp",
+        'g.make("Gemm", {as_matrix(g, g.dy()), g.input(1)}, {{"transB", std::int64_t{1}}})',
+        'g.make("Gemm", {as_matrix(g, g.dy()), g.input(1)}, {{"transB", std::int64_t{1}}, {"alpha", -1.0}})',
+        "test_matrix_products",
+    ),
+    Mutant(
+        "Conv, input",
+        OPS + "conv.cpp",
+        'ir::Attributes attributes = conv_attributes(g.node());\n    attributes.set("input_shape"',
+        'ir::Attributes attributes = conv_attributes(g.node());\n    if (attributes.integer("group") == 1) attributes.set("pads", std::vector<std::int64_t>{0, 0, 2, 2});\n    attributes.set("input_shape"',
+        "test_convolution",
+    ),
+    Mutant(
+        "Conv, weight",
+        KERNELS + "convolution_grad.cpp",
+        "simd().accumulate(addresses[2], weight, format_bytes / 4);",
+        "simd().accumulate(addresses[2], weight, format_bytes / 8);",
+        "test_convolution",
+    ),
+    Mutant(
+        "Conv, bias",
+        KERNELS + "convolution_grad.cpp",
+        "simd().accumulate(addresses[3], bias, bias_bytes / 4)",
+        "simd().accumulate(addresses[3], bias, bias_bytes / 8)",
+        "test_convolution",
+    ),
+    Mutant(
+        "MaxPool",
+        SIMD + "pool.cpp",
+        "chosen == (VecInt{} + places[k]) ? gradient : zero",
+        "chosen == (VecInt{} + places[0]) ? gradient : zero",
+        "test_pools",
+    ),
+    Mutant("MaxPool with Relu", SIMD + "pool.cpp", "<= zero ? zero : gradient", "<= zero ? gradient : gradient", "test_pools"),
+    Mutant(
+        "AveragePool", KERNELS + "pool_average.cpp", "to[pixel + c] += from[c] / count", "to[pixel + c] += from[c] * count", "test_pools"
+    ),
+    Mutant(
+        "GlobalAveragePool", KERNELS + "pool_average.cpp", "to[c] = from[c] / static_cast<float>(places)", "to[c] = from[c]", "test_pools"
+    ),
+    Mutant(
+        "BatchNormalization, x",
+        KERNELS + "batch_normalization.cpp",
+        "(plain[c] + normalised * weighted[c]) * share",
+        "(plain[c] - normalised * weighted[c]) * share",
+        "test_reductions",
+    ),
+    Mutant(
+        "BatchNormalization, scale",
+        KERNELS + "batch_normalization.cpp",
+        "dscale.all(lane)[c] = static_cast<float>(sums.total(1, c, lane))",
+        "dscale.all(lane)[c] = static_cast<float>(-sums.total(1, c, lane))",
+        "test_reductions",
+    ),
+    Mutant(
+        "BatchNormalization, B",
+        KERNELS + "batch_normalization.cpp",
+        "dshift.all(lane)[c] = static_cast<float>(sums.total(0, c, lane))",
+        "dshift.all(lane)[c] = static_cast<float>(2 * sums.total(0, c, lane))",
+        "test_reductions",
+    ),
+    Mutant(
+        "Flatten",
+        OPS + "flatten.cpp",
+        "g.set(0, reshaped_like(g, g.dy(), g.input(0)))",
+        'g.set(0, g.make("Mul", {reshaped_like(g, g.dy(), g.input(0)), g.scalar(-1.0F)}))',
+        "test_shapes",
+    ),
+    Mutant(
+        "Reshape",
+        OPS + "reshape.cpp",
+        "g.set(0, reshaped_like(g, g.dy(), g.input(0)))",
+        'g.set(0, g.make("Mul", {reshaped_like(g, g.dy(), g.input(0)), g.scalar(2.0F)}))',
+        "test_shapes",
+    ),
+    Mutant(
+        "Transpose",
+        OPS + "transpose.cpp",
+        'g.set(0, g.make("Transpose", {g.dy()}, {{"perm", inverse}}))',
+        'g.set(0, g.make("Mul", {g.make("Transpose", {g.dy()}, {{"perm", inverse}}), g.scalar(-1.0F)}))',
+        "test_shapes",
+    ),
+    Mutant("Concat", OPS + "concat.cpp", "    start = end;", "    start = 0 * end;", "test_shapes"),
+    Mutant(
+        "Slice",
+        OPS + "slice.cpp",
+        'g.set(0, g.make("Pad", {g.dy()}, {{"pads", pads}}))',
+        'g.set(0, g.make("Pad", {g.dy()}, {{"pads", pads}, {"value", 1.0}}))',
+        "test_shapes",
+    ),
+    Mutant("Pad", OPS + "pad.cpp", "starts.push_back(pads[static_cast<std::size_t>(axis)]);", "starts.push_back(0);", "test_shapes"),
+    Mutant(
+        "ReduceSum and ReduceMean",
+        KERNELS + "reduce.cpp",
+        "from[offsets[1] + i * sy] * scale",
+        "from[offsets[1] + i * sy] * -scale",
+        "test_reductions",
+    ),
+    Mutant(
+        "ReduceMean",
+        KERNELS + "reduce.cpp",
+        "void reduce_mean_grad(Emitter& emit) { spread(emit, true); }",
+        "void reduce_mean_grad(Emitter& emit) { spread(emit, false); }",
+        "test_reductions",
+    ),
+    Mutant("SoftmaxCrossEntropyLoss", KERNELS + "loss.cpp", "* weight - target))", "* weight + target))", "test_reductions"),
+    Mutant("MeanSquaredError", KERNELS + "loss.cpp", "static_cast<float>(2.0 *", "static_cast<float>(1.0 *", "test_reductions"),
+]
+
+
+class Workshop:
+    """A copy of the tree with a build folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.tree, self.build = folder / "tree", folder / "build"
+        ignored = shutil.ignore_patterns(".git", "build", ".venv", "*.so", "__pycache__")
+        shutil.copytree(ROOT, self.tree, ignore=ignored)
+        bin_folder = Path(sys.executable).parent
+        self.environment = {**os.environ, "PATH": f"{bin_folder}:{os.environ['PATH']}", "PYTHONPATH": str(self.tree / "python")}
+        self._call(
+            "cmake",
+            "-S",
+            str(self.tree),
+            "-B",
+            str(self.build),
+            "-G",
+            "Ninja",
+            f"-DPython_EXECUTABLE={sys.executable}",
+            "-DCMAKE_BUILD_TYPE=Release",
+        )
+        self.compile()
+        module = next((self.build / "bindings").glob("_n2d2*.so"))
+        (self.tree / "python" / "n2d2" / module.name).symlink_to(module)
+
+    def _call(self, *command: str) -> None:
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+
+    def compile(self) -> None:
+        """Brings the module up to date."""
+        self._call("cmake", "--build", str(self.build), "--target", "_n2d2")
+
+    def passes(self, tests: str) -> bool:
+        """Whether the tests of that name pass."""
+        command = [sys.executable, "-m", "pytest", "-q", "-x", f"tests/ops/{tests}.py"]
+        return subprocess.run(command, cwd=self.tree, env=self.environment, capture_output=True).returncode == 0
+
+    def survives(self, mutant: Mutant) -> bool:
+        """Whether no test notices the mutant."""
+        path = self.tree / mutant.file
+        text = path.read_text()
+        if text.count(mutant.right) != 1:
+            raise SystemExit(f"{mutant.name}: its text stands {text.count(mutant.right)} times in {mutant.file}, expected once")
+        path.write_text(text.replace(mutant.right, mutant.wrong))
+        try:
+            self.compile()
+            return self.passes(mutant.tests)
+        finally:
+            path.write_text(text)
+
+
+def main() -> int:
+    """Tries the mutants named, or all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*")
+    names = parser.parse_args().names
+    chosen = [m for m in MUTANTS if not names or any(n.lower() in m.name.lower() for n in names)]
+    with tempfile.TemporaryDirectory() as folder:
+        workshop = Workshop(Path(folder))
+        for tests in sorted({m.tests for m in chosen}):
+            if not workshop.passes(tests):
+                raise SystemExit(f"{tests} fails without any mutant")
+        survivors = []
+        for mutant in chosen:
+            survived = workshop.survives(mutant)
+            print(f"{'SURVIVES' if survived else 'noticed '}  {mutant.name}", flush=True)
+            survivors += [mutant.name] if survived else []
+    print(f"{len(chosen) - len(survivors)} of {len(chosen)} noticed" + (f"; nobody notices: {', '.join(survivors)}" if survivors else ""))
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
