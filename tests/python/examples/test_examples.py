@@ -1,0 +1,58 @@
+"""The examples run, and reach what their framework reaches."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples" / "python"
+
+
+def train(script: str, framework: str, before: str = "", **options: object) -> dict[str, list[float]]:
+    """The history of an example that ran in a process of its own."""
+    code = f"import json, sys; sys.path.insert(0, {str(EXAMPLES)!r})\n{before}\nimport {script} as s\n"
+    code += f"print('HISTORY ' + json.dumps(s.train({framework!r}, **{options!r})))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return dict(json.loads(done.stdout.split("HISTORY ")[1]))
+
+
+def test_keras_mnist_learns():
+    history = train("keras_mnist", "n2d2", epochs=2, largest=2000, verbose=0)
+    assert history["loss"][1] < history["loss"][0]
+    assert history["test_accuracy"][0] > 0.5
+
+
+def test_pytorch_cifar10_learns():
+    history = train("pytorch_cifar10", "n2d2", epochs=1, largest=3000, log_every=250)
+    assert history["loss"][-1] < history["loss"][0]
+    assert len(history["loss"]) == 3
+
+
+def test_examples_fall_back_to_digits():
+    nowhere = "import data, pathlib; data.FASHION_FOLDER = data.KERAS_MNIST = pathlib.Path('/nonexistent')"
+    history = train("keras_mnist", "n2d2", before=nowhere, epochs=1, verbose=0)
+    assert history["steps"] == [11]
+
+
+DIGITS = "import data, pathlib; data.FASHION_FOLDER = data.KERAS_MNIST = pathlib.Path('/nonexistent')"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("before", "epochs", "least"), [("", 3, 0.88), (DIGITS, 20, 0.95)], ids=["as the machine has it", "digits"])
+def test_keras_mnist_reaches_what_keras_reaches(before, epochs, least):
+    """Mean of three seeds: at least `least` (Fashion-MNIST after 3 epochs, digits after 20), within a point of the same script unwrapped."""
+    accuracy = {
+        framework: statistics.mean(
+            train("keras_mnist", framework, before, epochs=epochs, seed=seed, verbose=0)["test_accuracy"][0] for seed in range(3)
+        )
+        for framework in ("n2d2", "keras")
+    }
+    print(accuracy)
+    assert accuracy["n2d2"] >= least
+    assert abs(accuracy["n2d2"] - accuracy["keras"]) <= 0.01
