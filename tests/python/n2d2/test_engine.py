@@ -256,7 +256,7 @@ def test_states_and_errors_leave_the_network_usable():
     n.backward(n.forward([x.ctypes.data], 4, [out.ctypes.data], train=True, keep=True), [dy.ctypes.data])
 
 
-def test_both_split_axes_and_the_absorbed_pool_are_in_one_plan():
+def test_the_plan_absorbs_the_mask_into_the_pool():
     n = convnet(capacity=4, lanes=2)
     x, out, dy = np.ones((4, 3, 12, 11), "f4"), np.zeros((4, 10), "f4"), np.ones((4, 10), "f4")
     n.backward(n.forward([x.ctypes.data], 4, [out.ctypes.data], train=True, keep=True), [dy.ctypes.data])
@@ -272,3 +272,26 @@ def test_hash_of_nothing_is_not_the_digest():
     step(n, np.random.default_rng(0), 3, key=0)
     assert digest(n) != before
     assert before != hashlib.sha256().hexdigest()
+
+
+def forward_segments(capacity: int) -> dict[str, int]:
+    """Segment of each operator of a convolution and two dense layers, on two lanes."""
+    g = engine.Graph()
+    h = g.node("Conv", [g.input("x", [-1, 3, 12, 12]), g.parameter("c", [16, 3, 5, 5])], path="conv")[0]
+    h = g.node("Flatten", g.node("Relu", [h]))[0]
+    h = g.node("Tanh", g.node("Gemm", [h, g.parameter("a", [1024, 512])], path="fc1"), path="tanh")[0]
+    g.output(g.node("Gemm", [h, g.parameter("b", [512, 10])], path="fc2")[0])
+    n = engine.Network(capacity, 2)
+    n.set_graph("evaluate", g)
+    n.set_graph("train", g)
+    text = n.plan_text().split("forward:\n")[1].split("backward:\n")[0]
+    return {line.split("'")[1]: int(line.split()[0]) for line in text.splitlines()}
+
+
+def test_batch_and_features_are_split_in_one_plan():
+    """At 4 rows the large dense layer is shared out by output features, which needs the lanes to wait before and behind it; the
+    convolution keeps to the rows of its lane. At 128 rows everything does, and nobody waits."""
+    few = forward_segments(4)
+    assert few["conv"] == 0
+    assert few["conv"] < few["fc1"] < few["tanh"]
+    assert set(forward_segments(128).values()) == {0}
