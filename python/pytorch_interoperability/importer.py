@@ -162,17 +162,14 @@ class Importer:
                 is_rows = self.result.fixed_rows is not None and axis == 0 and extent == self.result.fixed_rows
                 extents.append(-1 if is_rows else extent)
             else:
-                symbol = next(iter(extent.node.expr.free_symbols))
-                multiple = extent.node.expr / symbol
-                if not multiple.is_Integer:
-                    raise UnsupportedArgument(f"an extent of {extent.node.expr}, which is no multiple of the batch")
-                extents.append(-int(multiple))
+                extents.append(_multiple_of_rows(extent.node.expr))
         return extents
 
     def _call(self, node: Any) -> None:
         self.target = str(node.target)
         if not self.target.startswith("aten."):
-            if "val" in node.meta and isinstance(node.meta["val"], torch.Tensor | tuple | list):
+            follows = any(_is_missing(self._resolve(a)) for a in node.args)
+            if not follows and isinstance(node.meta.get("val"), torch.Tensor | tuple | list):
                 self.problems.append(self._said(self.target))
             return None
         if self.target.startswith(("aten.sym_size", "aten._assert")):
@@ -219,7 +216,8 @@ class Importer:
 
     def _resolve(self, argument: Any) -> Any:
         if isinstance(argument, torch.fx.Node):
-            return self._env.get(argument, _MISSING if isinstance(argument.meta.get("val"), torch.Tensor) else argument.meta.get("val"))
+            made = isinstance(argument.meta.get("val"), torch.Tensor | tuple | list)
+            return self._env.get(argument, _MISSING if made else argument.meta.get("val"))
         if isinstance(argument, list | tuple):
             return [self._resolve(a) for a in argument]
         return argument
@@ -240,6 +238,17 @@ _MISSING = object()
 
 def _is_missing(argument: Any) -> bool:
     return argument is _MISSING or (isinstance(argument, list) and any(a is _MISSING for a in argument))
+
+
+def _multiple_of_rows(expression: Any) -> int:
+    """-k for k times the batch, the number itself when it does not depend on the batch."""
+    if expression.is_Integer:
+        return int(expression)
+    symbols = list(expression.free_symbols)
+    multiple = expression / symbols[0] if len(symbols) == 1 else expression
+    if not multiple.is_Integer:
+        raise UnsupportedArgument(f"an extent of {expression}, which is no multiple of the batch")
+    return -int(multiple)
 
 
 def memory_order(tensor: torch.Tensor) -> list[int] | None:

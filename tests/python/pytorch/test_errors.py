@@ -31,6 +31,21 @@ def test_unsupported_operators_are_listed_together_with_their_places():
     assert isinstance(caught.value, NotImplementedError)
 
 
+def test_what_follows_from_a_problem_is_not_listed():
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lstm = nn.LSTM(4, 4, batch_first=True)
+
+        def forward(self, x):
+            return F.relu(self.lstm(x)[0][:, -1])
+
+    with pytest.raises(errors.UnsupportedError, match="lstm") as caught:
+        interop.wrap(Net(), (2, 3, 4))
+    assert "getitem" not in str(caught.value)
+    assert "relu" not in str(caught.value)
+
+
 def test_data_dependent_python_is_refused():
     class Net(nn.Module):
         def __init__(self) -> None:
