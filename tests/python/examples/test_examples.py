@@ -44,9 +44,12 @@ DIGITS = "import data, pathlib; data.FASHION_FOLDER = data.KERAS_MNIST = pathlib
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("before", "epochs", "least"), [("", 3, 0.88), (DIGITS, 20, 0.95)], ids=["as the machine has it", "digits"])
+@pytest.mark.parametrize(("before", "epochs", "least"), [("", 3, 0.86), (DIGITS, 20, 0.95)], ids=["as the machine has it", "digits"])
 def test_keras_mnist_reaches_what_keras_reaches(before, epochs, least):
-    """Mean of three seeds: at least `least` (Fashion-MNIST after 3 epochs, digits after 20), within a point of the same script unwrapped."""
+    """Mean of three seeds: within a point of the same script unwrapped, and at least `least`.
+
+    On Fashion-MNIST plain Keras and n2d2 both have 0.873 after 3 epochs.
+    """
     accuracy = {
         framework: statistics.mean(
             train("keras_mnist", framework, before, epochs=epochs, seed=seed, verbose=0)["test_accuracy"][0] for seed in range(3)

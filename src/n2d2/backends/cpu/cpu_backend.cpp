@@ -3,6 +3,7 @@
 #include "n2d2/backends/cpu/kernel_table.h"
 #include "n2d2/backends/cpu/kernels/onednn.h"
 #include "n2d2/backends/cpu/op_set.h"
+#include "n2d2/backends/cpu/passes/fuse_pool_conv_grad.h"
 #include "n2d2/backends/cpu/passes/fuse_pool_relu.h"
 #include "n2d2/backends/cpu/passes/layout.h"
 #include "n2d2/backends/cpu/simd/simd.h"
@@ -16,6 +17,7 @@ class CpuBackend final : public plan::Backend {
   const ir::OpSet& op_set() const override { return cpu::op_set(); }
   void run_passes(ir::Graph& graph) const override {
     fuse_pool_relu(graph);
+    fuse_pool_conv_grad(graph);
     assign_layout(graph);
   }
   const std::vector<plan::KernelEntry>& kernels() const override { return kernel_table(); }

@@ -36,6 +36,33 @@ ir::OpDef max_pool_relu_grad() {
   return def;
 }
 
+/// The types of ConvGradInput and ConvGradWeight; see passes/fuse_pool_conv_grad.cpp.
+std::vector<ir::TensorType> conv_grad_input_types(const ir::Node& node) {
+  const auto& extents = node.integers("input_shape");
+  return {{{node.input_shape(0)[0], extents.at(0), extents.at(1), extents.at(2)}, DType::float32}};
+}
+
+std::vector<ir::TensorType> conv_grad_weight_types(const ir::Node& node) {
+  const auto& kernel = node.integers("kernel_shape");
+  const Dim outputs = node.input_shape(0)[1];
+  std::vector<ir::TensorType> types = {{{outputs, node.input_shape(2)[1], kernel.at(0), kernel.at(1)}, DType::float32}};
+  if (node.integer("has_bias") != 0) types.push_back({{outputs}, DType::float32});
+  return types;
+}
+
+ir::OpDef behind_max_pool(const char* name, const char* input, ir::Infer infer) {
+  ir::OpDef def = ops::op_set().find(name);
+  def.doc = def.name + " of what MaxPoolGrad, with Y MaxPoolReluGrad, gives for dY and Argmax; conv_output = [H, W] of the convolution.";
+  def.name = "MaxPool" + def.name;
+  def.domain = "n2d2.cpu";
+  def.inputs = {{"dY"}, {"Argmax"}, {input}, {"Y", ir::Presence::optional}};
+  for (const char* list : {"pool_kernel", "pool_strides", "pool_pads", "pool_dilations", "conv_output"}) {
+    def.attributes[list] = std::vector<std::int64_t>{};
+  }
+  def.infer = infer;
+  return def;
+}
+
 }  // namespace
 
 const ir::OpSet& op_set() {
@@ -43,6 +70,8 @@ const ir::OpSet& op_set() {
     std::vector<ir::OpDef> all = ops::definitions();
     all.push_back(max_pool_relu());
     all.push_back(max_pool_relu_grad());
+    all.push_back(behind_max_pool("ConvGradInput", "W", conv_grad_input_types));
+    all.push_back(behind_max_pool("ConvGradWeight", "X", conv_grad_weight_types));
     return all;
   }());
   return set;

@@ -26,6 +26,8 @@ Wish wish_of(const Node& node) {
                                                       "MaxPoolGrad",
                                                       "MaxPoolRelu",
                                                       "MaxPoolReluGrad",
+                                                      "MaxPoolConvGradInput",
+                                                      "MaxPoolConvGradWeight",
                                                       "AveragePool",
                                                       "AveragePoolGrad",
                                                       "GlobalAveragePool",

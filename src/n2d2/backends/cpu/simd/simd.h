@@ -12,6 +12,16 @@ struct UpdateArguments;
 
 namespace n2d2::cpu {
 
+/// A place of a channels-last image, in floats from its start, and a factor.
+struct SparseEntry {
+  std::int32_t offset;
+  float gradient;
+};
+/// The part of an image under a kernel: `rows` runs of `width` floats, `row` floats apart; the weights lie in runs without gaps.
+struct SparsePatch {
+  std::int64_t rows, row, width;
+};
+
 struct Simd {
   const char* isa = nullptr;
   int lanes = 0;  ///< floats in a vector
@@ -33,6 +43,13 @@ struct Simd {
   /// Its gradient: dx at the chosen pixels gets dy, the others 0; or, if `add`, on top of what is there. With y, only where y > 0.
   void (*max_pool_grad)(const float* dy, const float* y, const std::uint8_t* argmax, const std::int64_t* offsets,
                         const std::uint8_t* places, int count, std::int64_t channels, bool add, float* dx) = nullptr;
+
+  // simd/sparse.cpp
+  /// sums += sum over the entries of gradient * the patch of the image at their offset.
+  void (*sparse_dot)(const SparseEntry* entries, std::int64_t count, const SparsePatch& patch, const float* image, float* sums) = nullptr;
+  /// The patch of the image at the offset of each entry += gradient * weights.
+  void (*sparse_scatter)(const SparseEntry* entries, std::int64_t count, const SparsePatch& patch, const float* weights,
+                         float* image) = nullptr;
 
   // simd/gemm.cpp
   GemmBodies gemm;

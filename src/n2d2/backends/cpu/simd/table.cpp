@@ -7,6 +7,7 @@ namespace n2d2::cpu::N2D2_ISA {
 void add_update(Simd& table);
 void add_accumulate(Simd& table);
 void add_pool(Simd& table);
+void add_sparse(Simd& table);
 void add_gemm(Simd& table);
 
 namespace {
@@ -20,6 +21,7 @@ Simd make_table() {
   add_update(table);
   add_accumulate(table);
   add_pool(table);
+  add_sparse(table);
   add_gemm(table);
   return table;
 }
