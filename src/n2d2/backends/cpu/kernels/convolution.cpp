@@ -135,10 +135,9 @@ PrimitiveDesc Convolution::backward_input(std::int64_t rows, const Desc& weight)
 
 PrimitiveDesc Convolution::backward_weight(std::int64_t rows, const Desc& weight) const {
   const PrimitiveDesc hint = forward(rows, onednn::any_format(weight_dims()));
-  const Desc bias = has_bias ? desc_bias() : nullptr;
   dnnl_primitive_desc_t desc = nullptr;
   onednn::check(dnnl_convolution_backward_weights_primitive_desc_create(
-                    &desc, onednn::engine(), dnnl_convolution_direct, desc_in(rows).get(), weight.get(), bias.get(), desc_out(rows).get(),
+                    &desc, onednn::engine(), dnnl_convolution_direct, desc_in(rows).get(), weight.get(), nullptr, desc_out(rows).get(),
                     strides, dilations, pads_begin, pads_end, hint.get(), onednn::user_scratchpad()),
                 "convolution, gradient of the weight");
   return owned(desc);

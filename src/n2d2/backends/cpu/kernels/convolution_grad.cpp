@@ -1,4 +1,6 @@
-// ConvGradWeight on oneDNN: sums over the rows of a lane, chunk after chunk, then writes the order of the parameter.
+// ConvGradWeight on oneDNN: sums over the rows of a lane, chunk after chunk, then writes the order of the parameter. The bias has a
+// loop of its own: oneDNN's is slow on channels-last gradients.
+#include <algorithm>
 #include <cstring>
 
 #include "n2d2/backends/cpu/kernels/convolution.h"
@@ -23,7 +25,6 @@ struct Parts {
   std::int64_t primitive = 0;     ///< of oneDNN; starts the scratch
   std::int64_t weight_sum = 0;    ///< in oneDNN's format
   std::int64_t weight_chunk = 0;  ///< of one chunk, in oneDNN's format
-  std::int64_t bias_chunk = 0;
   std::int64_t bytes = 0;
 };
 
@@ -32,7 +33,7 @@ struct GradKernel {
   std::shared_ptr<onednn::Reordering> reordering;  ///< null: oneDNN writes the order of the parameter
   Operand x, dy, dw, db, scratch;
   std::int64_t rows_per_row = 1;
-  std::int64_t weight_bytes = 0, format_bytes = 0, bias_bytes = 0;
+  std::int64_t weight_bytes = 0, format_bytes = 0, channels = 0, places = 0;
   Parts parts;
 
   void operator()(const Lane& lane) const {
@@ -40,36 +41,32 @@ struct GradKernel {
     char* bytes = scratch.own<char>(lane);
     const auto part = [bytes](std::int64_t offset) { return reinterpret_cast<float*>(bytes + offset); };
     float* weight = reordering ? part(parts.weight_sum) : dw.own(lane);
-    float* bias = db ? db.own(lane) : nullptr;
-    if (rows == 0) {
-      std::memset(dw.own(lane), 0, static_cast<std::size_t>(weight_bytes));
-      if (bias != nullptr) std::memset(bias, 0, static_cast<std::size_t>(bias_bytes));
-      return;
-    }
-    float* addresses[4] = {x.rows(lane), dy.rows(lane), weight, bias};
+    if (db) sum_bias(dy.rows(lane), rows, db.own(lane));
+    if (rows == 0) return void(std::memset(dw.own(lane), 0, static_cast<std::size_t>(weight_bytes)));
+    float* addresses[3] = {x.rows(lane), dy.rows(lane), weight};
     rows -= primitives->run_some(lane.index, rows, addresses, bytes);
     addresses[2] = part(parts.weight_chunk);
-    addresses[3] = part(parts.bias_chunk);
     while (rows > 0) {
       rows -= primitives->run_some(lane.index, rows, addresses, bytes);
       simd().accumulate(addresses[2], weight, format_bytes / 4);
-      if (bias != nullptr) simd().accumulate(addresses[3], bias, bias_bytes / 4);
     }
     if (reordering) reordering->run(lane.index, weight, dw.own(lane), bytes);
+  }
+  void sum_bias(const float* gradients, std::int64_t rows, float* bias) const {
+    std::fill(bias, bias + channels, 0.0F);
+    for (std::int64_t row = 0; row < rows; ++row) simd().sum_rows(gradients + row * places * channels, places, channels, bias);
   }
 };
 
 void prepare(Emitter& emit) {
   const ir::Node& node = emit.node();
-  Convolution conv = convolution_of(node, node.input_shape(1), node.output_shape(0), node.input_shape(0));
-  conv.has_bias = node.outputs().size() > 1;
+  const Convolution conv = convolution_of(node, node.input_shape(1), node.output_shape(0), node.input_shape(0));
   const std::int64_t rows = emit.lane_capacity() * conv.rows_per_row;
   const auto largest = conv.backward_weight(onednn::RowPrimitives::largest_chunk(rows), onednn::any_format(conv.weight_dims()));
   const Desc own = conv.desc_weight(*node.output(0)), format = onednn::chosen(largest, DNNL_ARG_DIFF_WEIGHTS);
 
-  std::vector<onednn::RowPrimitives::Argument> arguments = {
+  const std::vector<onednn::RowPrimitives::Argument> arguments = {
       {DNNL_ARG_SRC, conv.floats_in()}, {DNNL_ARG_DIFF_DST, conv.floats_out()}, {DNNL_ARG_DIFF_WEIGHTS, 0}};
-  if (conv.has_bias) arguments.push_back({DNNL_ARG_DIFF_BIAS, 0});
   GradKernel kernel;
   kernel.primitives = std::make_shared<onednn::RowPrimitives>(rows, emit.lanes(), arguments,
                                                               [&](std::int64_t chunk) { return conv.backward_weight(chunk, format); });
@@ -78,17 +75,17 @@ void prepare(Emitter& emit) {
   kernel.x = emit.in(1);
   kernel.dy = emit.in(0);
   kernel.dw = emit.partial_out(0);
-  if (conv.has_bias) kernel.db = emit.partial_out(1);
+  if (node.outputs().size() > 1) kernel.db = emit.partial_out(1);
   kernel.weight_bytes = onednn::bytes_of(own);
   kernel.format_bytes = onednn::bytes_of(format);
-  kernel.bias_bytes = conv.channels[1] * 4;
+  kernel.channels = conv.channels[1];
+  kernel.places = conv.output[0] * conv.output[1];
 
   Parts& parts = kernel.parts;
   const std::int64_t reorder_bytes = kernel.reordering ? kernel.reordering->scratch_bytes() : 0;
   parts.weight_sum = whole_lines(std::max(kernel.primitives->scratch_bytes(), reorder_bytes));
   parts.weight_chunk = parts.weight_sum + (kernel.reordering ? whole_lines(kernel.format_bytes) : 0);
-  parts.bias_chunk = parts.weight_chunk + whole_lines(kernel.format_bytes);
-  parts.bytes = parts.bias_chunk + whole_lines(kernel.bias_bytes);
+  parts.bytes = parts.weight_chunk + whole_lines(kernel.format_bytes);
   kernel.scratch = emit.scratch(parts.bytes);
 
   std::vector<plan::Use> extra = {plan::writes(kernel.dw, Access::own), plan::writes(kernel.scratch, Access::own)};

@@ -20,25 +20,42 @@ using plan::Operand;
 constexpr std::int64_t kLine = 64;  // bytes
 std::int64_t whole_lines(std::int64_t bytes) { return (bytes + kLine - 1) / kLine * kLine; }
 
+/// A window of the pool: its first place in the convolution's output, and the first float of the patch of that place.
+struct Window {
+  std::int64_t row, column;
+  std::int64_t pixel;  ///< first channel in the pooled image
+  std::int32_t offset;
+  bool is_inside;  ///< the patches of all its places lie inside the image
+};
+
 /// Convolution and pool, and what both directions derive from them.
 struct Sparse {
   Convolution conv;
   PoolGeometry pool;  ///< its input is the convolution's output
   SparsePatch patch{};
   std::int64_t weights = 0;  ///< floats of one output channel, in the order kernel row, kernel column, input channel
-  std::int64_t windows = 0;  ///< of an image: most entries of a channel
+  /// Of an image, column by column: patches of neighbours lie one above the other and share no row, so that a sum in memory need
+  /// not wait for the one before.
+  std::vector<Window> windows;
   std::int32_t places[256];  ///< distance in the input between the patches of a window's first place and of another
 
   Sparse(Convolution convolution, PoolGeometry geometry) : conv(convolution), pool(geometry) {
     const std::int64_t row = conv.input[1] * conv.channels[0], run = conv.kernel[1] * conv.channels[0];
     patch = {conv.kernel[0], (conv.dilations[0] + 1) * row, run};
     weights = conv.kernel[0] * run;
-    windows = pool.out_height * pool.out_width;
     for (std::int64_t i = 0; i < pool.kernel[0] * pool.kernel[1]; ++i) {
       const std::int64_t down = i / pool.kernel[1] * pool.dilations[0] * conv.strides[0];
       const std::int64_t across = i % pool.kernel[1] * pool.dilations[1] * conv.strides[1];
       places[i] = static_cast<std::int32_t>(down * row + across * conv.channels[0]);
     }
+    for (std::int64_t j = 0; j < pool.out_width; ++j) {
+      for (std::int64_t i = 0; i < pool.out_height; ++i) windows.push_back(window(i, j));
+    }
+  }
+  Window window(std::int64_t i, std::int64_t j) const {
+    const std::int64_t row = i * pool.strides[0] - pool.pads[0], column = j * pool.strides[1] - pool.pads[1];
+    return {row, column, (i * pool.out_width + j) * conv.channels[1], static_cast<std::int32_t>(offset(first(0, row), first(1, column))),
+            is_inside(0, row) && is_inside(1, column)};
   }
   /// First row or column of the patch of output place `at`.
   std::int64_t first(int axis, std::int64_t at) const { return at * conv.strides[axis] - conv.pads_begin[axis]; }
@@ -52,7 +69,10 @@ struct Sparse {
     const std::int64_t run = conv.kernel[1] * conv.channels[0];
     return onednn::strided(conv.weight_dims(), {weights, 1, run, conv.channels[0]});
   }
-  std::int64_t list_bytes() const { return whole_lines(conv.channels[1] * windows * 8) + whole_lines(conv.channels[1] * 4); }
+  std::int64_t most_entries() const { return static_cast<std::int64_t>(windows.size()); }
+  std::int64_t entry_bytes() const { return whole_lines(conv.channels[1] * most_entries() * 8); }
+  std::int64_t gradient_bytes() const { return whole_lines(pool.floats_out() * 4); }
+  std::int64_t list_bytes() const { return entry_bytes() + gradient_bytes() + whole_lines(conv.channels[1] * 4); }
 };
 
 /// The gradient of an image as the pool left it; `y`: the Relu's output, or null.
@@ -60,61 +80,62 @@ struct Pooled {
   const float* dy;
   const std::uint8_t* argmax;
   const float* y;
-  float at(std::int64_t i) const { return y != nullptr && y[i] <= 0.0F ? 0.0F : dy[i]; }
 };
 
-/// A list of entries per output channel.
+/// A list of entries per output channel, and the gradients they are made of.
 class Lists {
  public:
   Lists(const Sparse& s, void* memory)
       : s_(s),
         entries_(static_cast<SparseEntry*>(memory)),
-        counts_(reinterpret_cast<std::int32_t*>(static_cast<char*>(memory) + whole_lines(s.conv.channels[1] * s.windows * 8))) {}
+        gradients_(reinterpret_cast<float*>(static_cast<char*>(memory) + s.entry_bytes())),
+        counts_(reinterpret_cast<std::int32_t*>(static_cast<char*>(memory) + s.entry_bytes() + s.gradient_bytes())) {}
 
   std::int32_t count(std::int64_t channel) const { return counts_[channel]; }
-  const SparseEntry* of(std::int64_t channel) const { return entries_ + channel * s_.windows; }
+  const SparseEntry* of(std::int64_t channel) const { return entries_ + channel * s_.most_entries(); }
+  /// Of the pooled image, behind the Relu's mask.
+  const float* gradients() const { return gradients_; }
 
   /// Lists the gradients of an image whose patches lie inside it, and calls clipped(channel, row, column, gradient) with the
-  /// first row and column of each other patch. Neighbours in a list lie one above the other: their patches' rows do not meet, so that
-  /// a sum in memory need not wait for the one before.
+  /// first row and column of each other patch.
   template <class Clipped>
   void fill(const Pooled& pooled, const Clipped& clipped) {
     std::memset(counts_, 0, static_cast<std::size_t>(s_.conv.channels[1]) * 4);
-    for (std::int64_t j = 0; j < s_.pool.out_width; ++j) {
-      for (std::int64_t i = 0; i < s_.pool.out_height; ++i) {
-        const std::int64_t row = i * s_.pool.strides[0] - s_.pool.pads[0], column = j * s_.pool.strides[1] - s_.pool.pads[1];
-        const std::int64_t pixel = (i * s_.pool.out_width + j) * s_.conv.channels[1];
-        if (s_.is_inside(0, row) && s_.is_inside(1, column)) {
-          append(pooled, pixel, static_cast<std::int32_t>(s_.offset(s_.first(0, row), s_.first(1, column))));
-        } else {
-          clip(pooled, pixel, row, column, clipped);
-        }
-      }
+    const std::int64_t floats = s_.pool.floats_out();
+    if (pooled.y == nullptr) {
+      std::copy(pooled.dy, pooled.dy + floats, gradients_);
+    } else {
+      for (std::int64_t i = 0; i < floats; ++i) gradients_[i] = pooled.y[i] <= 0.0F ? 0.0F : pooled.dy[i];
+    }
+    for (const Window& window : s_.windows) {
+      window.is_inside ? append(window, pooled.argmax + window.pixel) : clip(window, pooled.argmax + window.pixel, clipped);
     }
   }
 
  private:
-  void append(const Pooled& pooled, std::int64_t pixel, std::int32_t offset) {
-    for (std::int64_t c = 0; c < s_.conv.channels[1]; ++c) {
-      const float gradient = pooled.at(pixel + c);
+  void append(const Window& window, const std::uint8_t* argmax) {
+    const std::int64_t channels = s_.conv.channels[1], most = s_.most_entries();
+    const float* gradients = gradients_ + window.pixel;
+    SparseEntry* list = entries_;
+    for (std::int64_t c = 0; c < channels; ++c, list += most) {
       const std::int32_t count = counts_[c];
-      entries_[c * s_.windows + count] = {offset + s_.places[pooled.argmax[pixel + c]], gradient};
-      counts_[c] = count + (gradient != 0.0F ? 1 : 0);
+      list[count] = {window.offset + s_.places[argmax[c]], gradients[c]};
+      counts_[c] = count + (gradients[c] != 0.0F ? 1 : 0);
     }
   }
   template <class Clipped>
-  void clip(const Pooled& pooled, std::int64_t pixel, std::int64_t row, std::int64_t column, const Clipped& clipped) const {
+  void clip(const Window& window, const std::uint8_t* argmax, const Clipped& clipped) const {
     for (std::int64_t c = 0; c < s_.conv.channels[1]; ++c) {
-      const float gradient = pooled.at(pixel + c);
-      const std::int64_t place = pooled.argmax[pixel + c];
-      const std::int64_t down = place / s_.pool.kernel[1] * s_.pool.dilations[0];
-      const std::int64_t across = place % s_.pool.kernel[1] * s_.pool.dilations[1];
-      if (gradient != 0.0F) clipped(c, s_.first(0, row + down), s_.first(1, column + across), gradient);
+      const float gradient = gradients_[window.pixel + c];
+      const std::int64_t down = argmax[c] / s_.pool.kernel[1] * s_.pool.dilations[0];
+      const std::int64_t across = argmax[c] % s_.pool.kernel[1] * s_.pool.dilations[1];
+      if (gradient != 0.0F) clipped(c, s_.first(0, window.row + down), s_.first(1, window.column + across), gradient);
     }
   }
 
   const Sparse& s_;
   SparseEntry* entries_;
+  float* gradients_;
   std::int32_t* counts_;
 };
 
@@ -173,17 +194,14 @@ void prepare_weight(Emitter& emit) {
         Lists lists(*s, memory);
         for (std::int64_t row = 0; row < lane.rows * s->conv.rows_per_row; ++row) {
           const float* image = x.rows(lane) + row * s->conv.floats_in();
-          const Pooled gradients = pooled.at(lane, row * s->pool.floats_out());
-          lists.fill(gradients, [&](std::int64_t c, std::int64_t top, std::int64_t left, float gradient) {
+          lists.fill(pooled.at(lane, row * s->pool.floats_out()), [&](std::int64_t c, std::int64_t top, std::int64_t left, float gradient) {
             each_run(*s, top, left, gradient, [&](const SparseEntry& entry, const SparsePatch& run, std::int64_t first) {
               simd().sparse_dot(&entry, 1, run, image, sums + c * s->weights + first);
             });
           });
           for (std::int64_t c = 0; c < channels; ++c)
             simd().sparse_dot(lists.of(c), lists.count(c), s->patch, image, sums + c * s->weights);
-          for (std::int64_t i = 0; bias != nullptr && i < s->windows; ++i) {
-            for (std::int64_t c = 0; c < channels; ++c) bias[c] += gradients.at(i * channels + c);
-          }
+          if (bias != nullptr) simd().sum_rows(lists.gradients(), s->most_entries(), channels, bias);
         }
         reordering->run(lane.index, sums, dw.own(lane), memory + sums_at + sums_bytes);
       },

@@ -34,6 +34,8 @@ struct Simd {
   // simd/accumulate.cpp
   /// to += from.
   void (*accumulate)(const float* from, float* to, std::int64_t n) = nullptr;
+  /// sums[j] += sum over i of x[i,j].
+  void (*sum_rows)(const float* x, std::int64_t rows, std::int64_t columns, float* sums) = nullptr;
 
   // simd/pool.cpp
   /// One window of a max-pool: the pixels x + offsets[k], their places in the window, all channels; the first of equals and the first

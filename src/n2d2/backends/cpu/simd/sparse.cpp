@@ -74,21 +74,27 @@ void scatter(const Patch& p, float* image, const float* weights) {
 using Dot = void (*)(const Patch&, const float*, float*);
 using Scatter = void (*)(const Patch&, float*, const float*);
 
-/// By number of vectors; one table for patches of one row, one for three rows at a time.
-constexpr Dot kDots[2][kMaxVecs] = {
+/// Rows at a time, by number of vectors; null where the registers would not do.
+constexpr int kHeights = 3;
+constexpr std::int64_t kRowsOf[kHeights] = {1, 3, 5};
+constexpr Dot kDots[kHeights][kMaxVecs] = {
     {dot<1, 1>, dot<1, 2>, dot<1, 3>, dot<1, 4>, dot<1, 5>, dot<1, 6>, dot<1, 7>, dot<1, 8>},
 #if defined(__AVX512F__)
     {dot<3, 1>, dot<3, 2>, dot<3, 3>, dot<3, 4>, dot<3, 5>, dot<3, 6>, dot<3, 7>, dot<3, 8>},
+    {dot<5, 1>, dot<5, 2>, dot<5, 3>, dot<5, 4>, dot<5, 5>},
 #else
     {dot<3, 1>, dot<3, 2>, dot<3, 3>, dot<3, 4>},
+    {dot<5, 1>, dot<5, 2>},
 #endif
 };
-constexpr Scatter kScatters[2][kMaxVecs] = {
+constexpr Scatter kScatters[kHeights][kMaxVecs] = {
     {scatter<1, 1>, scatter<1, 2>, scatter<1, 3>, scatter<1, 4>, scatter<1, 5>, scatter<1, 6>, scatter<1, 7>, scatter<1, 8>},
 #if defined(__AVX512F__)
     {scatter<3, 1>, scatter<3, 2>, scatter<3, 3>, scatter<3, 4>, scatter<3, 5>, scatter<3, 6>, scatter<3, 7>, scatter<3, 8>},
+    {scatter<5, 1>, scatter<5, 2>, scatter<5, 3>, scatter<5, 4>, scatter<5, 5>},
 #else
     {scatter<3, 1>, scatter<3, 2>, scatter<3, 3>, scatter<3, 4>},
+    {scatter<5, 1>, scatter<5, 2>},
 #endif
 };
 
@@ -101,9 +107,10 @@ void each_part(const Table& table, const SparseEntry* entries, std::int64_t coun
     const int vecs = static_cast<int>((columns + kLanes - 1) / kLanes);
     const Patch part{entries, count, patch.row, patch.width, static_cast<int>(columns - (vecs - 1) * kLanes)};
     for (std::int64_t r = 0; r < patch.rows;) {
-      const bool three = patch.rows - r >= 3 && table[1][vecs - 1] != nullptr;
-      table[three ? 1 : 0][vecs - 1](part, image + r * patch.row + column, weights + r * patch.width + column);
-      r += three ? 3 : 1;
+      int height = kHeights - 1;
+      while (patch.rows - r < kRowsOf[height] || table[height][vecs - 1] == nullptr) --height;
+      table[height][vecs - 1](part, image + r * patch.row + column, weights + r * patch.width + column);
+      r += kRowsOf[height];
     }
   }
 }
