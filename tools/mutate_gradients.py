@@ -100,9 +100,23 @@ MUTANTS = [
     Mutant(
         "Conv, bias",
         KERNELS + "convolution_grad.cpp",
-        "simd().accumulate(addresses[3], bias, bias_bytes / 4)",
-        "simd().accumulate(addresses[3], bias, bias_bytes / 8)",
+        "sum_rows(gradients + row * places * channels, places, channels, bias)",
+        "sum_rows(gradients, places, channels, bias)",
         "test_convolution",
+    ),
+    Mutant(
+        "Conv behind a pool, input",
+        SIMD + "sparse.cpp",
+        "row[j] = fma(factor, weight[r][j], row[j]);",
+        "row[j] = fma(-factor, weight[r][j], row[j]);",
+        "test_chains",
+    ),
+    Mutant(
+        "Conv behind a pool, mask",
+        KERNELS + "sparse_convolution.cpp",
+        "gradients_[i] = pooled.y[i] <= 0.0F ? 0.0F : pooled.dy[i];",
+        "gradients_[i] = pooled.dy[i];",
+        "test_chains",
     ),
     Mutant(
         "MaxPool",

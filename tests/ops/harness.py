@@ -78,7 +78,7 @@ def _torch(case: Case, values: list[Array], dy: Array | None, wanted: list[int],
 class Built:
     """The operator alone in a network."""
 
-    def __init__(self, op: str, case: Case, values: list[Array], lanes: int, capacity: int) -> None:
+    def __init__(self, op: Any, case: Case, values: list[Array], lanes: int, capacity: int) -> None:
         self.graph = engine.Graph()
         self.names: dict[int, str] = {}
         self.input_positions: list[int] = []
@@ -90,7 +90,7 @@ class Built:
             else:
                 self.names[i] = f"p{i}"
                 nodes.append(self.graph.parameter(f"p{i}", list(value.shape), case.orders.get(i, [])))
-        self.output = self.graph.node(op, nodes, case.attributes)[0]
+        self.output = op(self.graph, *nodes) if callable(op) else self.graph.node(op, nodes, case.attributes)[0]
         self.graph.output(self.output)
         self.network = engine.Network(capacity, lanes)
         self.network.set_graph("train", self.graph)
@@ -124,8 +124,8 @@ class Built:
         return out, dy, gradients
 
 
-def check(op: str, case: Case, seed: int = 0) -> None:
-    """Runs the case for each of its batch sizes, with one lane and with three."""
+def check(op: Any, case: Case, seed: int = 0) -> None:
+    """Runs the case for each of its batch sizes, with one lane and with three. `op` is a name, or builds a chain on (graph, *values)."""
     for rows in case.rows:
         for lanes in (1, 3):
             rng = np.random.default_rng(seed + rows)
