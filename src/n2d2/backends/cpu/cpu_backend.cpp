@@ -3,6 +3,7 @@
 #include "n2d2/backends/cpu/kernel_table.h"
 #include "n2d2/backends/cpu/kernels/onednn.h"
 #include "n2d2/backends/cpu/op_set.h"
+#include "n2d2/backends/cpu/passes/fuse_conv.h"
 #include "n2d2/backends/cpu/passes/fuse_pool_conv_grad.h"
 #include "n2d2/backends/cpu/passes/fuse_pool_relu.h"
 #include "n2d2/backends/cpu/passes/layout.h"
@@ -18,6 +19,7 @@ class CpuBackend final : public plan::Backend {
   void run_passes(ir::Graph& graph) const override {
     fuse_pool_relu(graph);
     fuse_pool_conv_grad(graph);
+    fuse_conv(graph);
     assign_layout(graph);
   }
   const std::vector<plan::KernelEntry>& kernels() const override { return kernel_table(); }

@@ -36,6 +36,44 @@ ir::OpDef max_pool_relu_grad() {
   return def;
 }
 
+ir::OpDef conv_relu() {
+  ir::OpDef def = ops::op_set().find("Conv");
+  def.name = "ConvRelu";
+  def.domain = "n2d2.cpu";
+  def.since_opset = 0;
+  def.doc = "Relu(Conv(X, W, B)).";
+  def.gradient = nullptr;
+  return def;
+}
+
+void add_pool_attributes(ir::OpDef& def) {
+  for (const char* list : {"pool_kernel", "pool_strides", "pool_pads", "pool_dilations", "conv_output"}) {
+    def.attributes[list] = std::vector<std::int64_t>{};
+  }
+}
+
+/// The fused node is made from a checked MaxPool and says how many places that had.
+std::vector<ir::TensorType> conv_max_pool_types(const ir::Node& node) {
+  const auto& places = node.integers("pool_output");
+  const Shape y = {node.input_shape(0)[0], node.input_shape(1)[0], places.at(0), places.at(1)};
+  return {{y, DType::float32}, {y, DType::uint8}};
+}
+
+ir::OpDef conv_max_pool() {
+  ir::OpDef def = ops::op_set().find("Conv");
+  def.name = "ConvMaxPool";
+  def.domain = "n2d2.cpu";
+  def.since_opset = 0;
+  def.doc = "MaxPool(Conv(X, W, B)) with the pool's Argmax, and if `relu` max(., 0) behind it; conv_output = [H, W] of the convolution.";
+  def.outputs = {"Y", "Argmax"};
+  add_pool_attributes(def);
+  def.attributes["pool_output"] = std::vector<std::int64_t>{};
+  def.attributes["relu"] = std::int64_t{0};
+  def.infer = conv_max_pool_types;
+  def.gradient = nullptr;
+  return def;
+}
+
 /// The types of ConvGradInput and ConvGradWeight; see passes/fuse_pool_conv_grad.cpp.
 std::vector<ir::TensorType> conv_grad_input_types(const ir::Node& node) {
   const auto& extents = node.integers("input_shape");
@@ -56,9 +94,7 @@ ir::OpDef behind_max_pool(const char* name, const char* input, ir::Infer infer) 
   def.name = "MaxPool" + def.name;
   def.domain = "n2d2.cpu";
   def.inputs = {{"dY"}, {"Argmax"}, {input}, {"Y", ir::Presence::optional}};
-  for (const char* list : {"pool_kernel", "pool_strides", "pool_pads", "pool_dilations", "conv_output"}) {
-    def.attributes[list] = std::vector<std::int64_t>{};
-  }
+  add_pool_attributes(def);
   def.infer = infer;
   return def;
 }
@@ -68,6 +104,8 @@ ir::OpDef behind_max_pool(const char* name, const char* input, ir::Infer infer) 
 const ir::OpSet& op_set() {
   static const ir::OpSet set([] {
     std::vector<ir::OpDef> all = ops::definitions();
+    all.push_back(conv_relu());
+    all.push_back(conv_max_pool());
     all.push_back(max_pool_relu());
     all.push_back(max_pool_relu_grad());
     all.push_back(behind_max_pool("ConvGradInput", "W", conv_grad_input_types));

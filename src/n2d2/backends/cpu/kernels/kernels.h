@@ -8,6 +8,8 @@ namespace n2d2::cpu {
 
 using Kernels = std::vector<plan::KernelEntry>;
 
+Kernels direct_convolution_kernels();
+Kernels convolution_pool_kernels();
 Kernels convolution_kernels();
 Kernels convolution_grad_kernels();
 Kernels sparse_convolution_kernels();

@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
+#include <string>
 
 #include "n2d2/ir/graph.h"
 
@@ -29,20 +30,21 @@ struct PoolGeometry {
   }
 };
 
-/// `in` and `out`: shapes of the pool's input and output, also for its gradient.
-inline PoolGeometry pool_geometry(const ir::Node& node, const Shape& in, const Shape& out) {
+/// `in` and `out`: shapes of the pool's input and output, also for its gradient. Attributes of fused nodes have a prefix; kernel_shape
+/// is then `<prefix>kernel`.
+inline PoolGeometry pool_geometry(const ir::Node& node, const Shape& in, const Shape& out, const std::string& prefix = "") {
   PoolGeometry g;
   g.channels = in[1].size;
   g.height = in[2].size;
   g.width = in[3].size;
   g.out_height = out[2].size;
   g.out_width = out[3].size;
-  const auto take = [&](const char* name, std::int64_t* to) {
-    if (!node.attributes().has(name)) return;
-    const auto& list = node.integers(name);
+  const auto take = [&](const std::string& name, std::int64_t* to) {
+    if (!node.attributes().has(prefix + name)) return;
+    const auto& list = node.integers(prefix + name);
     std::copy(list.begin(), list.end(), to);
   };
-  take("kernel_shape", g.kernel);
+  take(prefix.empty() ? "kernel_shape" : "kernel", g.kernel);
   take("strides", g.strides);
   take("pads", g.pads);
   take("dilations", g.dilations);

@@ -155,13 +155,7 @@ Sparse sparse_of(const ir::Node& node, const Shape& x, const Shape& w) {
   const auto& extents = node.integers("conv_output");
   const Shape pooled = node.input_shape(0);
   const Shape y = {pooled[0], pooled[1], extents[0], extents[1]};
-  PoolGeometry pool = pool_geometry(node, y, pooled);
-  const auto take = [&](const char* name, std::int64_t* to) { std::copy(node.integers(name).begin(), node.integers(name).end(), to); };
-  take("pool_kernel", pool.kernel);
-  take("pool_strides", pool.strides);
-  take("pool_pads", pool.pads);
-  take("pool_dilations", pool.dilations);
-  return {convolution_of(node, x, w, y), pool};
+  return {convolution_of(node, x, w, y), pool_geometry(node, y, pooled, "pool_")};
 }
 
 /// The operands that both directions read by rows.

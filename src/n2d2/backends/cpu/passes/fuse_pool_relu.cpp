@@ -1,29 +1,9 @@
 #include "n2d2/backends/cpu/passes/fuse_pool_relu.h"
 
-#include <algorithm>
+#include "n2d2/backends/cpu/passes/match.h"
 
 namespace n2d2::cpu {
 namespace {
-
-bool only_reader(const ir::Graph& graph, const ir::Value* value, const ir::Node& reader) {
-  const auto readers = graph.consumers(value);
-  const auto& outputs = graph.outputs();
-  return readers.size() == 1 && readers.front() == &reader && std::find(outputs.begin(), outputs.end(), value) == outputs.end();
-}
-
-/// The nodes of that operator; the list survives rewriting as long as each is erased only in its own turn.
-std::vector<ir::Node*> all(const ir::Graph& graph, const char* op) {
-  std::vector<ir::Node*> found;
-  for (const auto& node : graph.nodes()) {
-    if (node->op().name == op) found.push_back(node.get());
-  }
-  return found;
-}
-
-ir::Node* producer(const ir::Value* value, const char* op) {
-  ir::Node* node = value->producer;
-  return node != nullptr && node->op().name == op ? node : nullptr;
-}
 
 void fuse_forward(ir::Graph& graph, const ir::Node& relu) {
   ir::Node* pool = producer(relu.input(0), "MaxPool");
@@ -50,8 +30,8 @@ void fuse_backward(ir::Graph& graph, const ir::Node& pool_grad) {
 }  // namespace
 
 void fuse_pool_relu(ir::Graph& graph) {
-  for (const ir::Node* relu : all(graph, "Relu")) fuse_forward(graph, *relu);
-  for (const ir::Node* pool_grad : all(graph, "MaxPoolGrad")) fuse_backward(graph, *pool_grad);
+  for (const ir::Node* relu : nodes_of(graph, "Relu")) fuse_forward(graph, *relu);
+  for (const ir::Node* pool_grad : nodes_of(graph, "MaxPoolGrad")) fuse_backward(graph, *pool_grad);
 }
 
 }  // namespace n2d2::cpu

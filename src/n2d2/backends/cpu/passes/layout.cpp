@@ -20,6 +20,8 @@ enum class Wish { channels_last, row_major, as_first_input, any };
 
 Wish wish_of(const Node& node) {
   static const std::set<std::string> channels_last = {"Conv",
+                                                      "ConvRelu",
+                                                      "ConvMaxPool",
                                                       "ConvGradInput",
                                                       "ConvGradWeight",
                                                       "MaxPool",

@@ -1,4 +1,4 @@
-// One window of a max-pool over channels-last activations, and its gradient.
+// Windows of a max-pool over channels-last activations, and its gradient.
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/backends/cpu/simd/vec.h"
 
@@ -13,7 +13,7 @@ struct Best {
 };
 
 static inline void consider(Best& best, Vec v, int place) {
-  const VecInt take = (v > best.value) | ((v != v) & (best.value == best.value));
+  const VecInt take = ~(v <= best.value) & (best.value == best.value);  // also a first NaN
   best.value = take ? v : best.value;
   best.place = take ? (VecInt{} + place) : best.place;
 }
@@ -40,6 +40,46 @@ void max_pool(const float* x, const std::int64_t* offsets, const std::uint8_t* p
       for (int i = 0; i < rest; ++i) argmax[c + i] = bytes[i];
     }
   }
+}
+
+/// kRows x kColumns pixels a window; 0: as the row says.
+template <int kRows, int kColumns>
+void pool_windows(const MaxPoolRow& row) {
+  const Vec zero{};
+  const int rows = kRows == 0 ? row.row_count : kRows, columns = kColumns == 0 ? row.columns : kColumns;
+  for (std::int64_t c = 0; c < row.channels; c += kLanes) {
+    const int rest = row.channels - c < kLanes ? static_cast<int>(row.channels - c) : kLanes;
+    const bool whole = rest == kLanes;
+    for (std::int64_t window = 0; window < row.windows; ++window) {
+      const std::int64_t at = window * row.step + c;
+      const auto pixel = [&](int p, int q) {
+        const float* from = row.rows[p] + at + q * row.dilation;
+        return whole ? load(from) : load_part(from, rest);
+      };
+      Best best = {pixel(0, 0), VecInt{} + row.first_place};
+#pragma GCC unroll 3
+      for (int p = 0; p < rows; ++p) {
+#pragma GCC unroll 3
+        for (int q = p == 0 ? 1 : 0; q < columns; ++q) consider(best, pixel(p, q), row.first_place + p * columns + q);
+      }
+      if (row.relu) best.value = best.value <= zero ? zero : best.value;  // NaN stays
+      const VecByte bytes = __builtin_convertvector(best.place, VecByte);
+      const std::int64_t to = window * row.channels + c;
+      if (whole) {
+        store(row.y + to, best.value);
+        *reinterpret_cast<VecByte*>(row.argmax + to) = bytes;
+      } else {
+        store_part(row.y + to, rest, best.value);
+        for (int i = 0; i < rest; ++i) row.argmax[to + i] = bytes[i];
+      }
+    }
+  }
+}
+
+void max_pool_row(const MaxPoolRow& row) {
+  if (row.row_count == 2 && row.columns == 2) return pool_windows<2, 2>(row);
+  if (row.row_count == 3 && row.columns == 3) return pool_windows<3, 3>(row);
+  pool_windows<0, 0>(row);
 }
 
 static inline VecInt load_bytes(const std::uint8_t* p, int rest) {
@@ -75,6 +115,7 @@ void max_pool_grad(const float* dy, const float* y, const std::uint8_t* argmax, 
 void add_pool(Simd& table);
 void add_pool(Simd& table) {
   table.max_pool = max_pool;
+  table.max_pool_row = max_pool_row;
   table.max_pool_grad = max_pool_grad;
 }
 

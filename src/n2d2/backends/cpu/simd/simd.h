@@ -4,7 +4,9 @@
 #pragma once
 #include <cstdint>
 
+#include "n2d2/backends/cpu/simd/conv.h"
 #include "n2d2/backends/cpu/simd/gemm.h"
+#include "n2d2/backends/cpu/simd/winograd.h"
 
 namespace n2d2::solvers {
 struct UpdateArguments;
@@ -20,6 +22,20 @@ struct SparseEntry {
 /// The part of an image under a kernel: `rows` runs of `width` floats, `row` floats apart; the weights lie in runs without gaps.
 struct SparsePatch {
   std::int64_t rows, row, width;
+};
+
+/// Neighbouring windows of a max-pool, none of which reaches beyond the left or right border.
+struct MaxPoolRow {
+  const float* const* rows = nullptr;  ///< first pixel of the first window in every row that a window reads
+  int row_count = 0;
+  int first_place = 0;  ///< place in the window of the first pixel
+  bool relu = false;    ///< max(., 0) behind it
+  std::int64_t channels = 0;
+  int columns = 0;  ///< of a window
+  std::int64_t step = 0, dilation = 0;  ///< floats between windows and between columns of a window
+  std::int64_t windows = 0;
+  float* y = nullptr;
+  std::uint8_t* argmax = nullptr;
 };
 
 struct Simd {
@@ -42,6 +58,8 @@ struct Simd {
   /// NaN win. `relu` puts max(., 0) behind it.
   void (*max_pool)(const float* x, const std::int64_t* offsets, const std::uint8_t* places, int count, std::int64_t channels, bool relu,
                    float* y, std::uint8_t* argmax) = nullptr;
+  /// Many of them.
+  void (*max_pool_row)(const MaxPoolRow& row) = nullptr;
   /// Its gradient: dx at the chosen pixels gets dy, the others 0; or, if `add`, on top of what is there. With y, only where y > 0.
   void (*max_pool_grad)(const float* dy, const float* y, const std::uint8_t* argmax, const std::int64_t* offsets,
                         const std::uint8_t* places, int count, std::int64_t channels, bool add, float* dx) = nullptr;
@@ -55,6 +73,10 @@ struct Simd {
 
   // simd/gemm.cpp
   GemmBodies gemm;
+  // simd/conv.cpp
+  ConvBodies conv;
+  // simd/winograd.cpp
+  WinogradBodies winograd;
 };
 
 /// The table of this machine, or of the environment variable N2D2_ISA = generic | avx2 | avx512; throws ValueError when that names

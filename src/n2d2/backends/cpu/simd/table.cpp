@@ -9,6 +9,8 @@ void add_accumulate(Simd& table);
 void add_pool(Simd& table);
 void add_sparse(Simd& table);
 void add_gemm(Simd& table);
+void add_conv(Simd& table);
+void add_winograd(Simd& table);
 
 namespace {
 
@@ -23,6 +25,8 @@ Simd make_table() {
   add_pool(table);
   add_sparse(table);
   add_gemm(table);
+  add_conv(table);
+  add_winograd(table);
   return table;
 }
 

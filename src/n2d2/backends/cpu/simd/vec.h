@@ -70,6 +70,16 @@ static inline void store_part(float* p, int n, Vec v) {
 #endif
 }
 
+#if defined(__AVX512F__)
+/// Half a vector, for what would leave the upper half of a whole one empty; the machine does two of these at a time.
+typedef float VecHalf __attribute__((vector_size(32)));
+typedef float VecHalfAnywhere __attribute__((vector_size(32), aligned(4), may_alias));
+static inline VecHalf load_half(const float* p) { return *reinterpret_cast<const VecHalfAnywhere*>(p); }
+static inline VecHalf load_half_part(const float* p, int n) { return _mm256_maskz_loadu_ps(static_cast<__mmask8>((1U << n) - 1U), p); }
+static inline void store_half(float* p, VecHalf v) { *reinterpret_cast<VecHalfAnywhere*>(p) = v; }
+static inline void store_half_part(float* p, int n, VecHalf v) { _mm256_mask_storeu_ps(p, static_cast<__mmask8>((1U << n) - 1U), v); }
+#endif
+
 /// Sum of the lanes, in a fixed order.
 static inline float sum(Vec v) {
   float total = 0.0F;

@@ -1,0 +1,251 @@
+#include "n2d2/backends/cpu/kernels/direct_convolution.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "n2d2/ir/memory_order.h"
+
+namespace n2d2::cpu {
+namespace {
+
+constexpr std::int64_t kWinogradChannels = 16;  // of input and output: below, the transformations cost what the products save
+constexpr std::int64_t kWinogradTiles = 9;
+
+std::int64_t whole_lines(std::int64_t bytes) { return (bytes + 63) / 64 * 64; }
+std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
+
+}  // namespace
+
+DirectConvolution DirectConvolution::forward(const Convolution& conv, const ir::Value& weight, std::int64_t rows, std::int64_t columns) {
+  DirectConvolution direct;
+  const auto strides = ir::strides_of(weight.shape(), ir::order_of(weight));
+  direct.inputs_ = conv.channels[0];
+  direct.channels_ = conv.channels[1];
+  direct.out_[0] = rows;
+  direct.out_[1] = columns;
+  direct.weight_k_ = strides[1];
+  direct.weight_m_ = strides[0];
+  std::vector<std::int64_t> at[2], tap_floats;
+  for (int axis = 0; axis < 2; ++axis) {
+    direct.in_[axis] = conv.input[axis];
+    direct.in_step_[axis] = conv.strides[axis];
+    direct.before_[axis] = conv.pads_begin[axis];
+    const std::int64_t dilation = conv.dilations[axis] + 1;
+    for (std::int64_t tap = 0; tap < conv.kernel[axis]; ++tap) at[axis].push_back(tap * dilation);
+    const std::int64_t end = (direct.out_[axis] - 1) * conv.strides[axis] + (conv.kernel[axis] - 1) * dilation + 1;
+    direct.padded_[axis] = std::max(conv.input[axis] + conv.pads_begin[axis], end);
+  }
+  for (std::int64_t p = 0; p < conv.kernel[0]; ++p) {
+    for (std::int64_t q = 0; q < conv.kernel[1]; ++q) tap_floats.push_back(p * strides[2] + q * strides[3]);
+  }
+  direct.add_part(at[0], at[1], 0, 0, tap_floats);
+  direct.finish();
+  return direct;
+}
+
+DirectConvolution DirectConvolution::input_gradient(const Convolution& conv, const ir::Value& weight) {
+  DirectConvolution direct;
+  const auto strides = ir::strides_of(weight.shape(), ir::order_of(weight));
+  direct.inputs_ = conv.channels[1];
+  direct.channels_ = conv.channels[0];
+  direct.weight_k_ = strides[0];
+  direct.weight_m_ = strides[1];
+  // Input row h is under tap p of output row o when h = o * stride - pad + p * dilation.
+  struct Tap {
+    std::int64_t index, output;
+  };
+  std::vector<std::vector<Tap>> taps[2];  // by axis and remainder, outputs ascending
+  for (int axis = 0; axis < 2; ++axis) {
+    direct.in_[axis] = conv.output[axis];
+    direct.out_[axis] = conv.input[axis];
+    direct.out_step_[axis] = conv.strides[axis];
+    std::int64_t least = 0, most = conv.output[axis] - 1;
+    for (std::int64_t rest = 0; rest < std::min(conv.strides[axis], conv.input[axis]); ++rest) {
+      std::vector<Tap>& found = taps[axis].emplace_back();
+      const std::int64_t places = (conv.input[axis] - rest + conv.strides[axis] - 1) / conv.strides[axis];
+      for (std::int64_t tap = conv.kernel[axis] - 1; tap >= 0; --tap) {
+        const std::int64_t from = rest + conv.pads_begin[axis] - tap * (conv.dilations[axis] + 1);
+        if (floor_div(from, conv.strides[axis]) * conv.strides[axis] != from) continue;
+        found.push_back({tap, floor_div(from, conv.strides[axis])});
+        least = std::min(least, found.back().output);
+        most = std::max(most, found.back().output + places - 1);
+      }
+    }
+    direct.before_[axis] = -least;
+    direct.padded_[axis] = most + 1 - least;
+  }
+  for (std::size_t i = 0; i < taps[0].size(); ++i) {
+    for (std::size_t j = 0; j < taps[1].size(); ++j) {
+      std::vector<std::int64_t> rows, columns, tap_floats;
+      for (const Tap& p : taps[0][i]) rows.push_back(p.output + direct.before_[0]);
+      for (const Tap& q : taps[1][j]) columns.push_back(q.output + direct.before_[1]);
+      for (const Tap& p : taps[0][i]) {
+        for (const Tap& q : taps[1][j]) tap_floats.push_back(p.index * strides[2] + q.index * strides[3]);
+      }
+      direct.add_part(rows, columns, static_cast<std::int64_t>(i), static_cast<std::int64_t>(j), tap_floats);
+    }
+  }
+  direct.finish();
+  return direct;
+}
+
+void DirectConvolution::add_part(const std::vector<std::int64_t>& rows, const std::vector<std::int64_t>& columns, std::int64_t row,
+                                 std::int64_t column, const std::vector<std::int64_t>& tap_floats) {
+  Part part;
+  part.first[0] = row;
+  part.first[1] = column;
+  part.tap_floats = tap_floats;
+  bool adjacent = !columns.empty();
+  for (std::size_t i = 1; i < columns.size(); ++i) adjacent = adjacent && columns[i] == columns[i - 1] + 1;
+  part.run_floats = inputs_ * (adjacent ? static_cast<std::int64_t>(columns.size()) : 1);
+  for (const std::int64_t at : rows) {
+    for (std::size_t i = 0; i < (adjacent ? 1 : columns.size()); ++i) part.runs.push_back((at * padded_[1] + columns[i]) * inputs_);
+  }
+  const auto taps = static_cast<std::int64_t>(tap_floats.size());
+  part.weight_floats = (simd().conv.packed_floats(taps * inputs_, channels_) + 15) / 16 * 16;
+  parts_.push_back(std::move(part));
+}
+
+/// Decides between the algorithms and whether the image has to be copied. The runs reckon with the width of the padded image.
+void DirectConvolution::finish() {
+  const bool taps_of_winograd = parts_.size() == 1 && parts_[0].tap_floats.size() == 9 && parts_[0].runs.size() == 3 &&
+                                parts_[0].run_floats == 3 * inputs_ && in_step_[0] == 1 && in_step_[1] == 1 &&
+                                parts_[0].runs[0] == 0 && parts_[0].runs[1] == padded_[1] * inputs_ &&
+                                parts_[0].runs[2] == 2 * padded_[1] * inputs_;
+  const std::int64_t tiles = (out_[0] + 1) / 2 * ((out_[1] + 1) / 2);
+  winograd_ = taps_of_winograd && std::min(inputs_, channels_) >= kWinogradChannels && tiles >= kWinogradTiles;
+  if (winograd_) {
+    for (int axis = 0; axis < 2; ++axis) padded_[axis] = std::max(padded_[axis], (out_[axis] + 1) / 2 * 2 + 2);
+    parts_[0].weight_floats = simd().winograd.weight_floats(inputs_, channels_);
+  }
+  copies_ = before_[0] > 0 || before_[1] > 0 || padded_[0] > in_[0] || padded_[1] > in_[1];
+  if (!copies_) padded_[0] = in_[0];
+}
+
+std::int64_t DirectConvolution::scratch_bytes() const {
+  std::int64_t bytes = copies_ ? whole_lines(padded_[0] * padded_[1] * inputs_ * 4) : 0;
+  if (winograd_) bytes += whole_lines(simd().winograd.scratch_floats(out_[1], inputs_, channels_) * 4);
+  return bytes;
+}
+
+plan::Operand DirectConvolution::pack(plan::Emitter& emit, std::size_t index) const {
+  const auto direct = std::make_shared<DirectConvolution>(*this);
+  std::int64_t floats = 0, taps_of_winograd = 0;
+  for (const Part& part : parts_) floats += part.weight_floats;
+  if (winograd_) taps_of_winograd = simd().conv.packed_floats(9 * inputs_, channels_);
+  const plan::Operand weight = emit.in(index), packed = emit.packed((floats + taps_of_winograd) * 4);
+  emit.pack(weight, packed, [direct, weight, packed, floats, taps = std::vector<ConvTap>()](const plan::Lane& lane) mutable {
+    float* to = packed.all(lane);
+    for (const Part& part : direct->parts_) {
+      taps.clear();
+      for (const std::int64_t at : part.tap_floats) taps.push_back({weight.all(lane) + at, direct->weight_k_, direct->weight_m_});
+      float* plain = direct->winograd_ ? to + floats : to;
+      simd().conv.pack(taps.data(), static_cast<std::int64_t>(taps.size()), direct->inputs_, direct->channels_, plain);
+      if (direct->winograd_) simd().winograd.weights(plain, direct->inputs_, direct->channels_, to);
+      to += part.weight_floats;
+    }
+  });
+  return packed;
+}
+
+void DirectConvolution::clear(void* scratch) const {
+  if (copies_) std::memset(scratch, 0, static_cast<std::size_t>(padded_[0] * padded_[1] * inputs_ * 4));
+}
+
+const float* DirectConvolution::image(const float* x, void* scratch) const {
+  if (!copies_) return x;
+  auto* to = static_cast<float*>(scratch);
+  const std::int64_t columns = std::min(in_[1], padded_[1] - before_[1]), rows = std::min(in_[0], padded_[0] - before_[0]);
+  for (std::int64_t row = 0; row < rows; ++row) {
+    std::memcpy(to + ((row + before_[0]) * padded_[1] + before_[1]) * inputs_, x + row * in_[1] * inputs_,
+                static_cast<std::size_t>(columns * inputs_) * sizeof(float));
+  }
+  return to;
+}
+
+void DirectConvolution::rows(const float* image, const float* weights, const float* bias, bool relu, std::int64_t first,
+                             std::int64_t count, float* y, void* scratch) const {
+  const std::int64_t row_floats = padded_[1] * inputs_;
+  if (winograd_) {
+    const std::int64_t copy = copies_ ? whole_lines(padded_[0] * row_floats * 4) : 0;
+    const WinogradTask task{.x = image + first * row_floats,
+                            .x_row = row_floats,
+                            .inputs = inputs_,
+                            .weights = weights,
+                            .bias = bias,
+                            .relu = relu,
+                            .y = y,
+                            .y_row = out_[1] * channels_,
+                            .rows = count,
+                            .columns = out_[1],
+                            .channels = channels_,
+                            .scratch = reinterpret_cast<float*>(static_cast<char*>(scratch) + copy)};
+    return simd().winograd.run(task);
+  }
+  ConvTask task{.x_row = in_step_[0] * row_floats,
+                .x_step = in_step_[1] * inputs_,
+                .bias = bias,
+                .relu = relu,
+                .y_row = out_step_[0] * out_[1] * channels_,
+                .y_step = out_step_[1] * channels_,
+                .channels = channels_};
+  for (const Part& part : parts_) {
+    // Rows of this part among the wanted ones.
+    const std::int64_t begin = first <= part.first[0] ? 0 : (first - part.first[0] + out_step_[0] - 1) / out_step_[0];
+    const std::int64_t end = (first + count - part.first[0] + out_step_[0] - 1) / out_step_[0];
+    task.rows = end - begin;
+    task.columns = (out_[1] - part.first[1] + out_step_[1] - 1) / out_step_[1];
+    task.x = image + begin * task.x_row;
+    task.runs = part.runs.data();
+    task.run_count = static_cast<std::int64_t>(part.runs.size());
+    task.run_floats = part.run_floats;
+    task.weights = weights;
+    task.y = y + ((begin * out_step_[0] + part.first[0] - first) * out_[1] + part.first[1]) * channels_;
+    if (task.rows > 0) simd().conv.run(task);
+    weights += part.weight_floats;
+  }
+}
+
+/// Whether all outputs of all images lie in one row, each at the same distance: pointwise, or one output per image.
+bool DirectConvolution::is_one_row() const {
+  if (copies_ || winograd_ || parts_.size() != 1 || out_step_[0] != 1 || out_step_[1] != 1) return false;
+  const bool pointwise = parts_[0].tap_floats.size() == 1 && in_step_[0] == 1 && in_step_[1] == 1 && in_[0] == out_[0] && in_[1] == out_[1];
+  return pointwise || (out_[0] == 1 && out_[1] == 1);
+}
+
+void DirectConvolution::row_of_all(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images,
+                                   float* y) const {
+  const std::int64_t outputs = out_[0] * out_[1];
+  const Part& part = parts_[0];
+  simd().conv.run({.x = x,
+                   .x_step = in_[0] * in_[1] / outputs * inputs_,
+                   .runs = part.runs.data(),
+                   .run_count = static_cast<std::int64_t>(part.runs.size()),
+                   .run_floats = part.run_floats,
+                   .weights = weights,
+                   .bias = bias,
+                   .relu = relu,
+                   .y = y,
+                   .y_step = channels_,
+                   .rows = 1,
+                   .columns = images * outputs,
+                   .channels = channels_});
+}
+
+void DirectConvolution::run(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, float* y,
+                            void* scratch) const {
+  if (is_one_row()) return row_of_all(x, weights, bias, relu, images, y);
+  clear(scratch);
+  for (std::int64_t i = 0; i < images; ++i) {
+    const float* from = image(x + i * in_[0] * in_[1] * inputs_, scratch);
+    rows(from, weights, bias, relu, 0, out_[0], y + i * out_[0] * out_[1] * channels_, scratch);
+  }
+}
+
+std::string refuses_direct(const ir::Node& node) {
+  if (node.integer("group") != 1) return "more than one group";
+  const std::string reason = refuses_unless_channels_last(*node.input(0));
+  return reason.empty() ? refuses_unless_channels_last(*node.output()) : reason;
+}
+
+}  // namespace n2d2::cpu

@@ -1,0 +1,69 @@
+// How our own convolutions walk over an image: shared by Conv, ConvRelu, ConvMaxPool and the gradient of the input.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "n2d2/backends/cpu/kernels/convolution.h"
+#include "n2d2/backends/cpu/simd/simd.h"
+#include "n2d2/plan/emitter.h"
+
+namespace n2d2::cpu {
+
+/// One image after the other, from a copy with zeros around it where taps reach beyond the borders.
+class DirectConvolution {
+ public:
+  /// Outputs of a convolution; `rows` x `columns` of them from the top left are wanted.
+  static DirectConvolution forward(const Convolution& conv, const ir::Value& weight, std::int64_t rows, std::int64_t columns);
+  /// The gradient of the convolution's input from that of its output.
+  static DirectConvolution input_gradient(const Convolution& conv, const ir::Value& weight);
+
+  /// Packs the weights, input `index` of the node, in every training forward.
+  plan::Operand pack(plan::Emitter& emit, std::size_t index) const;
+  std::int64_t scratch_bytes() const;
+  /// Once before the images of a run: sets the borders of the copy to zero.
+  void clear(void* scratch) const;
+  /// The image as rows() reads it.
+  const float* image(const float* x, void* scratch) const;
+  /// Output rows [first, first + count) to `y`, where row `first` begins. Winograd's tiles want an even `first`.
+  void rows(const float* image, const float* weights, const float* bias, bool relu, std::int64_t first, std::int64_t count, float* y,
+            void* scratch) const;
+  /// All rows of `images` images.
+  void run(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, float* y, void* scratch) const;
+
+  std::int64_t height() const { return out_[0]; }
+  std::int64_t width() const { return out_[1]; }
+  std::int64_t channels() const { return channels_; }
+  bool is_winograd() const { return winograd_; }
+
+ private:
+  /// Outputs whose row and column have the same remainders by the stride: their inputs lie under the same taps.
+  struct Part {
+    std::int64_t first[2] = {0, 0};        ///< output row and column
+    std::vector<std::int64_t> runs;        ///< see ConvTask
+    std::vector<std::int64_t> tap_floats;  ///< first weight of each tap, in the order of the runs
+    std::int64_t run_floats = 0;
+    std::int64_t weight_floats = 0;  ///< packed
+  };
+  DirectConvolution() = default;
+  void add_part(const std::vector<std::int64_t>& rows, const std::vector<std::int64_t>& columns, std::int64_t row, std::int64_t column,
+                const std::vector<std::int64_t>& tap_floats);
+  void finish();
+  bool is_one_row() const;
+  void row_of_all(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, float* y) const;
+
+  std::int64_t inputs_ = 0, channels_ = 0;           ///< channels of what is read and made
+  std::int64_t in_[2] = {}, out_[2] = {};            ///< extents
+  std::int64_t before_[2] = {}, padded_[2] = {};     ///< zeros before the first row and column; extents with all zeros
+  std::int64_t in_step_[2] = {1, 1};                 ///< rows and columns of the input from one output of a part to the next
+  std::int64_t out_step_[2] = {1, 1};                ///< and of the output
+  std::int64_t weight_k_ = 0, weight_m_ = 0;         ///< floats between weights of neighbouring inputs and outputs
+  std::vector<Part> parts_;
+  bool copies_ = false, winograd_ = false;
+};
+
+/// Why our own convolutions cannot run a node, or an empty text.
+std::string refuses_direct(const ir::Node& node);
+
+}  // namespace n2d2::cpu

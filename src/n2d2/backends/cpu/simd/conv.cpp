@@ -1,0 +1,199 @@
+// Direct convolutions in register tiles: inputs are broadcast, output channels are vectors.
+#include "n2d2/backends/cpu/simd/conv.h"
+
+#include "n2d2/backends/cpu/simd/simd.h"
+#include "n2d2/backends/cpu/simd/vec.h"
+
+namespace n2d2::cpu::N2D2_ISA {
+namespace {
+
+constexpr int kPanelVecs = 2;
+
+/// Vectors of kLanes floats.
+struct Whole {
+  using V = Vec;
+  static constexpr int kWidth = kLanes;
+#if defined(__AVX512F__)
+  static constexpr int kMost[kPanelVecs + 1] = {0, 14, 14};  // columns of a tile, by vectors: accumulators fit the registers
+#else
+  static constexpr int kMost[kPanelVecs + 1] = {0, 12, 6};
+#endif
+  static inline V get(const float* p) { return load(p); }
+  static inline V get_part(const float* p, int n) { return load_part(p, n); }
+  static inline void put(float* p, V v) { store(p, v); }
+  static inline void put_part(float* p, int n, V v) { store_part(p, n, v); }
+};
+
+#if defined(__AVX512F__)
+struct Half {
+  using V = VecHalf;
+  static constexpr int kWidth = kLanes / 2;
+  static constexpr int kMost[kPanelVecs + 1] = {0, 14, 14};
+  static inline V get(const float* p) { return load_half(p); }
+  static inline V get_part(const float* p, int n) { return load_half_part(p, n); }
+  static inline void put(float* p, V v) { store_half(p, v); }
+  static inline void put_part(float* p, int n, V v) { store_half_part(p, n, v); }
+};
+#endif
+
+struct Tile {
+  const ConvTask* task;
+  const float* x;
+  const float* weights;
+  const float* bias;
+  float* y;
+  int last;  // channels of the last vector
+};
+
+template <class L, int kColumns, int kVecs>
+void tile(const Tile& t) {
+  using V = typename L::V;
+  constexpr int kGroups = (kColumns + 3) / 4;
+  const ConvTask& task = *t.task;
+  const bool whole = t.last == L::kWidth;
+  V sums[kColumns][kVecs];
+#pragma GCC unroll 2
+  for (int j = 0; j < kVecs; ++j) {
+    V start{};
+    if (t.bias != nullptr) start = j + 1 < kVecs || whole ? L::get(t.bias + j * L::kWidth) : L::get_part(t.bias + j * L::kWidth, t.last);
+#pragma GCC unroll 14
+    for (int i = 0; i < kColumns; ++i) sums[i][j] = start;
+  }
+  const float* w = t.weights;
+  const std::int64_t step = task.x_step, step3 = 3 * task.x_step;
+  for (std::int64_t r = 0; r < task.run_count; ++r) {
+    // A pointer for every four columns: the others are reached by the scales of an address.
+    const float* x[kGroups];
+#pragma GCC unroll 4
+    for (int g = 0; g < kGroups; ++g) {
+      x[g] = t.x + task.runs[r] + 4 * g * step;
+      asm("" : "+r"(x[g]));
+    }
+    for (std::int64_t k = 0; k < task.run_floats; ++k, w += kVecs * L::kWidth) {
+      V row[kVecs];
+#pragma GCC unroll 2
+      for (int j = 0; j < kVecs; ++j) row[j] = L::get(w + j * L::kWidth);
+#pragma GCC unroll 14
+      for (int i = 0; i < kColumns; ++i) {
+        const std::int64_t at = i % 4 == 3 ? step3 : (i % 4) * step;
+        const float factor = x[i / 4][at];
+#pragma GCC unroll 2
+        for (int j = 0; j < kVecs; ++j) sums[i][j] += row[j] * factor;
+      }
+#pragma GCC unroll 4
+      for (int g = 0; g < kGroups; ++g) ++x[g];
+    }
+  }
+  const V zero{};
+#pragma GCC unroll 14
+  for (int i = 0; i < kColumns; ++i) {
+    float* y = t.y + i * task.y_step;
+#pragma GCC unroll 2
+    for (int j = 0; j < kVecs; ++j) {
+      V value = sums[i][j];
+      if (task.relu) value = value <= zero ? zero : value;  // NaN stays
+      j + 1 < kVecs || whole ? L::put(y + j * L::kWidth, value) : L::put_part(y + j * L::kWidth, t.last, value);
+    }
+  }
+}
+
+using Body = void (*)(const Tile&);
+template <class L>
+struct Tiles {
+  static constexpr Body kOne[14] = {tile<L, 1, 1>, tile<L, 2, 1>, tile<L, 3, 1>,  tile<L, 4, 1>,  tile<L, 5, 1>,  tile<L, 6, 1>,  tile<L, 7, 1>,
+                                    tile<L, 8, 1>, tile<L, 9, 1>, tile<L, 10, 1>, tile<L, 11, 1>, tile<L, 12, 1>,
+#if defined(__AVX512F__)
+                                    tile<L, 13, 1>, tile<L, 14, 1>
+#endif
+  };
+  static constexpr Body kTwo[14] = {tile<L, 1, 2>, tile<L, 2, 2>, tile<L, 3, 2>, tile<L, 4, 2>, tile<L, 5, 2>, tile<L, 6, 2>,
+#if defined(__AVX512F__)
+                                    tile<L, 7, 2>, tile<L, 8, 2>, tile<L, 9, 2>, tile<L, 10, 2>, tile<L, 11, 2>, tile<L, 12, 2>, tile<L, 13, 2>, tile<L, 14, 2>
+#endif
+  };
+};
+
+/// Half vectors where the last whole one would be half empty or more.
+static inline bool halves(std::int64_t channels) {
+#if defined(__AVX512F__)
+  return channels % kLanes != 0 && channels % kLanes <= kLanes / 2;
+#else
+  static_cast<void>(channels);
+  return false;
+#endif
+}
+
+template <class L>
+void run_with(const ConvTask& task) {
+  const std::int64_t inputs = task.run_count * task.run_floats;
+  for (std::int64_t m = 0; m < task.channels; m += kPanelVecs * L::kWidth) {
+    const std::int64_t left = task.channels - m;
+    const int vecs = left > L::kWidth ? 2 : 1;
+    const std::int64_t width = left < kPanelVecs * L::kWidth ? left : kPanelVecs * L::kWidth;
+    // Tiles of nearly the same width.
+    const std::int64_t tiles = (task.columns + L::kMost[vecs] - 1) / L::kMost[vecs];
+    const std::int64_t base = task.columns / tiles, wider = task.columns % tiles;
+    const Body* bodies = vecs == 2 ? Tiles<L>::kTwo : Tiles<L>::kOne;
+    Tile t{&task, nullptr, task.weights + m * inputs, task.bias == nullptr ? nullptr : task.bias + m, nullptr,
+           static_cast<int>(width - (vecs - 1) * L::kWidth)};
+    for (std::int64_t row = 0; row < task.rows; ++row) {
+      std::int64_t column = 0;
+      for (std::int64_t i = 0; i < tiles; ++i) {
+        const std::int64_t columns = base + (i < wider ? 1 : 0);
+        t.x = task.x + row * task.x_row + column * task.x_step;
+        t.y = task.y + row * task.y_row + column * task.y_step + m;
+        bodies[columns - 1](t);
+        column += columns;
+      }
+    }
+  }
+}
+
+void run(const ConvTask& task) {
+  if (task.columns == 0) return;
+#if defined(__AVX512F__)
+  if (halves(task.channels)) return run_with<Half>(task);
+#endif
+  run_with<Whole>(task);
+}
+
+static inline std::int64_t width_of(std::int64_t channels) { return halves(channels) ? kLanes / 2 : kLanes; }
+std::int64_t panel(std::int64_t channels) { return kPanelVecs * width_of(channels); }
+
+std::int64_t packed_floats(std::int64_t inputs, std::int64_t channels) {
+  const std::int64_t width = width_of(channels);
+  return (channels + width - 1) / width * width * inputs;
+}
+
+void pack(const ConvTap* taps, std::int64_t tap_count, std::int64_t k, std::int64_t channels, float* packed) {
+  const std::int64_t width = width_of(channels);
+  constexpr std::int64_t kBlock = 16;  // inputs that are written in turn: few enough to stay in the first-level cache
+  for (std::int64_t m = 0; m < channels; m += kPanelVecs * width) {
+    const std::int64_t left = channels - m < kPanelVecs * width ? channels - m : kPanelVecs * width;
+    const std::int64_t padded = (left + width - 1) / width * width;
+    for (std::int64_t tap = 0; tap < tap_count; ++tap) {
+      const ConvTap& from = taps[tap];
+      for (std::int64_t k0 = 0; k0 < k; k0 += kBlock, packed += padded * kBlock) {
+        const std::int64_t count = k - k0 < kBlock ? k - k0 : kBlock;
+        const float* w = from.weights + k0 * from.k_step + m * from.m_step;
+        if (from.m_step == 1) {
+          for (std::int64_t i = 0; i < count; ++i) {
+            for (std::int64_t j = 0; j < padded; ++j) packed[i * padded + j] = j < left ? w[i * from.k_step + j] : 0.0F;
+          }
+        } else {
+          for (std::int64_t j = 0; j < padded; ++j) {
+            for (std::int64_t i = 0; i < count; ++i) packed[i * padded + j] = j < left ? w[i * from.k_step + j * from.m_step] : 0.0F;
+          }
+        }
+        if (count < kBlock) packed -= padded * (kBlock - count);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void add_conv(Simd& table);
+void add_conv(Simd& table) { table.conv = {.run = run, .pack = pack, .packed_floats = packed_floats, .panel = panel}; }
+
+}  // namespace n2d2::cpu::N2D2_ISA

@@ -1,0 +1,41 @@
+// Direct convolutions: what simd/conv.cpp offers.
+#pragma once
+#include <cstdint>
+
+namespace n2d2::cpu {
+
+/// Some rows of the output of a convolution over channels-last images, without borders: every input under every tap exists.
+/// Inputs under the kernel come in runs that lie together in memory; all runs have the same length.
+struct ConvTask {
+  const float* x = nullptr;  ///< the input that belongs to output (0, 0)
+  std::int64_t x_row = 0;    ///< floats between the inputs of output rows
+  std::int64_t x_step = 0;   ///< floats between the inputs of output columns
+  const std::int64_t* runs = nullptr;  ///< first float of each run, from the input of the output
+  std::int64_t run_count = 0;
+  std::int64_t run_floats = 0;
+  const float* weights = nullptr;  ///< as ConvBodies::pack wrote them
+  const float* bias = nullptr;     ///< one per output channel, or null
+  bool relu = false;
+  float* y = nullptr;
+  std::int64_t y_row = 0, y_step = 0;  ///< floats between output rows and columns; channels are neighbours
+  std::int64_t rows = 0, columns = 0, channels = 0;
+};
+
+/// Weights of one tap for pack(): element [k, m] of its matrix from inputs to output channels.
+struct ConvTap {
+  const float* weights;
+  std::int64_t k_step, m_step;  ///< floats between neighbours
+};
+
+struct ConvBodies {
+  /// Every output is one chain of multiply-adds over the runs, in order, from the bias.
+  void (*run)(const ConvTask& task) = nullptr;
+  /// Writes `taps` matrices of k x channels behind each other, in panels of output channels, missing channels zero.
+  void (*pack)(const ConvTap* taps, std::int64_t tap_count, std::int64_t k, std::int64_t channels, float* packed) = nullptr;
+  /// Floats that pack() writes for `inputs` = taps * k.
+  std::int64_t (*packed_floats)(std::int64_t inputs, std::int64_t channels) = nullptr;
+  /// Output channels of a panel; the last one may be narrower.
+  std::int64_t (*panel)(std::int64_t channels) = nullptr;
+};
+
+}  // namespace n2d2::cpu

@@ -1,0 +1,189 @@
+// F(2x2, 3x3): inputs and weights are transformed to 16 places, where a matrix product per place stands for the convolution.
+#include "n2d2/backends/cpu/simd/winograd.h"
+
+#include "n2d2/backends/cpu/simd/simd.h"
+#include "n2d2/backends/cpu/simd/vec.h"
+
+namespace n2d2::cpu::N2D2_ISA {
+
+const Simd& table();
+
+namespace {
+
+constexpr int kPlaces = 16;
+constexpr std::int64_t kTiles = 48;  // in one go: few enough for the caches, enough to use the weights often
+
+static inline std::int64_t whole_vectors(std::int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
+
+/// B^T d B for one vector of channels of a tile; d[row][column].
+static inline void transform_input(const Vec (&d)[4][4], float* to, std::int64_t place) {
+  Vec t[4][4];
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    t[0][j] = d[0][j] - d[2][j];
+    t[1][j] = d[1][j] + d[2][j];
+    t[2][j] = d[2][j] - d[1][j];
+    t[3][j] = d[1][j] - d[3][j];
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    float* row = to + 4 * i * place;
+    store(row, t[i][0] - t[i][2]);
+    store(row + place, t[i][1] + t[i][2]);
+    store(row + 2 * place, t[i][2] - t[i][1]);
+    store(row + 3 * place, t[i][1] - t[i][3]);
+  }
+}
+
+/// One row of tiles: `place` floats lie between the 16 places of an input.
+void transform_row(const WinogradTask& task, const float* x, std::int64_t tiles, float* to, std::int64_t place) {
+  const std::int64_t inputs = task.inputs, stride = whole_vectors(inputs);
+  for (std::int64_t c = 0; c < inputs; c += kLanes) {
+    const int part = inputs - c < kLanes ? static_cast<int>(inputs - c) : kLanes;
+    const auto get = [&](std::int64_t row, std::int64_t column) {
+      const float* from = x + row * task.x_row + column * inputs + c;
+      return part == kLanes ? load(from) : load_part(from, part);
+    };
+    Vec d[4][4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      d[i][2] = get(i, 0);
+      d[i][3] = get(i, 1);
+    }
+    for (std::int64_t tile = 0; tile < tiles; ++tile) {
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) {
+        d[i][0] = d[i][2];
+        d[i][1] = d[i][3];
+        d[i][2] = get(i, 2 * tile + 2);
+        d[i][3] = get(i, 2 * tile + 3);
+      }
+      transform_input(d, to + tile * stride + c, place);
+    }
+  }
+}
+
+/// A^T m A for one vector of channels: four outputs.
+static inline void transform_output(const float* m, std::int64_t place, Vec bias, Vec (&y)[2][2]) {
+  Vec s[2][4];
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    const Vec a = load(m + j * place), b = load(m + (4 + j) * place), c = load(m + (8 + j) * place), d = load(m + (12 + j) * place);
+    s[0][j] = a + (b + c);
+    s[1][j] = (b - c) - d;
+  }
+#pragma GCC unroll 2
+  for (int i = 0; i < 2; ++i) {
+    y[i][0] = bias + (s[i][0] + (s[i][1] + s[i][2]));
+    y[i][1] = bias + ((s[i][1] - s[i][2]) - s[i][3]);
+  }
+}
+
+/// One row of tiles to one or two rows of outputs.
+void finish_row(const WinogradTask& task, const float* m, std::int64_t place, std::int64_t tiles, float* y, std::int64_t rows) {
+  const Vec zero{};
+  const std::int64_t stride = whole_vectors(task.channels);
+  for (std::int64_t tile = 0; tile < tiles; ++tile, m += stride) {
+    for (std::int64_t c = 0; c < task.channels; c += kLanes) {
+      const int part = task.channels - c < kLanes ? static_cast<int>(task.channels - c) : kLanes;
+      Vec bias{};
+      if (task.bias != nullptr) bias = part == kLanes ? load(task.bias + c) : load_part(task.bias + c, part);
+      Vec out[2][2];
+      transform_output(m + c, place, bias, out);
+      for (int i = 0; i < rows; ++i) {
+        for (int j = 0; j < 2 && 2 * tile + j < task.columns; ++j) {
+          float* to = y + i * task.y_row + (2 * tile + j) * task.channels + c;
+          const Vec value = task.relu ? (out[i][j] <= zero ? zero : out[i][j]) : out[i][j];
+          part == kLanes ? store(to, value) : store_part(to, part, value);
+        }
+      }
+    }
+  }
+}
+
+std::int64_t most_tiles(std::int64_t columns) {
+  const std::int64_t across = (columns + 1) / 2;
+  return across < kTiles ? kTiles / across * across : across;
+}
+
+void run(const WinogradTask& task) {
+  const std::int64_t across = (task.columns + 1) / 2, down = (task.rows + 1) / 2;
+  const std::int64_t tile_rows = most_tiles(task.columns) / across;
+  const std::int64_t in_stride = whole_vectors(task.inputs), out_stride = whole_vectors(task.channels);
+  const std::int64_t weight_floats = table().conv.packed_floats(task.inputs, task.channels);
+  const std::int64_t no_run = 0;
+  float* transformed = task.scratch;
+  float* products = transformed + kPlaces * most_tiles(task.columns) * in_stride;
+  for (std::int64_t row = 0; row < down; row += tile_rows) {
+    const std::int64_t count = down - row < tile_rows ? down - row : tile_rows, tiles = count * across;
+    const std::int64_t in_place = tiles * in_stride, out_place = tiles * out_stride;
+    for (std::int64_t i = 0; i < count; ++i) {
+      transform_row(task, task.x + 2 * (row + i) * task.x_row, across, transformed + i * across * in_stride, in_place);
+    }
+    for (int place = 0; place < kPlaces; ++place) {
+      const ConvTask product{.x = transformed + place * in_place,
+                             .x_step = in_stride,
+                             .runs = &no_run,
+                             .run_count = 1,
+                             .run_floats = task.inputs,
+                             .weights = task.weights + place * weight_floats,
+                             .y = products + place * out_place,
+                             .y_step = out_stride,
+                             .rows = 1,
+                             .columns = tiles,
+                             .channels = task.channels};
+      table().conv.run(product);
+    }
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t first = 2 * (row + i);
+      finish_row(task, products + i * across * out_stride, out_place, across, task.y + first * task.y_row,
+                 task.rows - first < 2 ? task.rows - first : 2);
+    }
+  }
+}
+
+std::int64_t weight_floats(std::int64_t inputs, std::int64_t channels) {
+  return kPlaces * table().conv.packed_floats(inputs, channels);
+}
+
+std::int64_t scratch_floats(std::int64_t columns, std::int64_t inputs, std::int64_t channels) {
+  return kPlaces * most_tiles(columns) * (whole_vectors(inputs) + whole_vectors(channels));
+}
+
+/// G g G^T of four floats at a time: panels hold multiples of four.
+void weights(const float* packed, std::int64_t inputs, std::int64_t channels, float* transformed) {
+  typedef float Four __attribute__((vector_size(16), aligned(4), may_alias));
+  const std::int64_t floats = table().conv.packed_floats(inputs, channels), panel = table().conv.panel(channels);
+  for (std::int64_t first = 0; first < floats; first += panel * inputs) {
+    const std::int64_t size = floats - first < panel * inputs ? floats - first : panel * inputs;  // of one tap in this panel
+    const float* taps = packed + 9 * first;
+    for (std::int64_t i = 0; i < size; i += 4) {
+      Four t[4][3];
+#pragma GCC unroll 3
+      for (int j = 0; j < 3; ++j) {
+        const auto tap = [&](int row) { return *reinterpret_cast<const Four*>(taps + (3 * row + j) * size + i); };
+        const Four a = tap(0), b = tap(1) * 0.5F, c = tap(2), half = (a + c) * 0.5F;
+        t[0][j] = a;
+        t[1][j] = half + b;
+        t[2][j] = half - b;
+        t[3][j] = c;
+      }
+#pragma GCC unroll 4
+      for (int row = 0; row < 4; ++row) {
+        const Four half = (t[row][0] + t[row][2]) * 0.5F, middle = t[row][1] * 0.5F;
+        const Four out[4] = {t[row][0], half + middle, half - middle, t[row][2]};
+#pragma GCC unroll 4
+        for (int j = 0; j < 4; ++j) *reinterpret_cast<Four*>(transformed + (4 * row + j) * floats + first + i) = out[j];
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void add_winograd(Simd& table);
+void add_winograd(Simd& table) {
+  table.winograd = {.run = run, .weights = weights, .weight_floats = weight_floats, .scratch_floats = scratch_floats};
+}
+
+}  // namespace n2d2::cpu::N2D2_ISA

@@ -1,0 +1,31 @@
+// Convolutions of 3x3 taps by fewer multiplications: what simd/winograd.cpp offers.
+// Source: Lavin and Gray 2016, "Fast algorithms for convolutional neural networks", F(2x2, 3x3).
+#pragma once
+#include <cstdint>
+
+namespace n2d2::cpu {
+
+/// Outputs in tiles of 2x2, each from 4x4 inputs, all of which must exist: rows and columns of the input up to the next even
+/// number of outputs, plus 2.
+struct WinogradTask {
+  const float* x = nullptr;  ///< the input under the first tap of output (0, 0)
+  std::int64_t x_row = 0;    ///< floats between input rows; columns are neighbours
+  std::int64_t inputs = 0;   ///< input channels
+  const float* weights = nullptr;  ///< as WinogradBodies::weights wrote them
+  const float* bias = nullptr;     ///< one per output channel, or null
+  bool relu = false;
+  float* y = nullptr;
+  std::int64_t y_row = 0;  ///< floats between output rows; columns are neighbours
+  std::int64_t rows = 0, columns = 0, channels = 0;
+  float* scratch = nullptr;  ///< WinogradBodies::scratch_floats
+};
+
+struct WinogradBodies {
+  void (*run)(const WinogradTask& task) = nullptr;
+  /// Transforms nine taps, row by row, that ConvBodies::pack wrote.
+  void (*weights)(const float* packed, std::int64_t inputs, std::int64_t channels, float* transformed) = nullptr;
+  std::int64_t (*weight_floats)(std::int64_t inputs, std::int64_t channels) = nullptr;
+  std::int64_t (*scratch_floats)(std::int64_t columns, std::int64_t inputs, std::int64_t channels) = nullptr;
+};
+
+}  // namespace n2d2::cpu
