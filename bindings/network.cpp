@@ -131,6 +131,8 @@ void bind_network(nb::module_& m) {
       .def("update", &Network::update, nogil)
       .def("refresh", &Network::refresh, nogil)
       .def("plan_text", &Network::plan_text, nogil)
+      .def("set_profiling", &Network::set_profiling, "on"_a)
+      .def("profile_text", &Network::profile_text, "Where the time of all steps went since set_profiling(True), node by node.")
       .def_prop_ro("parameters", [](Network& n) { return describe(n, true); })
       .def_prop_ro("buffers", [](Network& n) { return describe(n, false); })
       .def_prop_ro("with_gradient", &with_gradient, "Parameters that got a gradient since the last update.")

@@ -9,6 +9,27 @@
 #include "n2d2/plan/barriers.h"
 
 namespace n2d2::plan {
+namespace {
+
+/// Two for each multiply-add of the dense definition; 0 for nodes that are no matrix products.
+double flops_per_row(const ir::Node& node) {
+  const std::string& op = node.op().name;
+  const auto count = [](const Shape& shape) { return static_cast<double>(shape.elements_per_row()); };
+  if (op == "Gemm") {
+    const auto k = static_cast<double>(node.input_shape(0)[node.integer("transA") != 0 ? 0 : 1].size);
+    return 2 * k * count(node.output_shape());
+  }
+  if (op == "MatMul") return 2 * count(node.output_shape()) * static_cast<double>(node.input_shape(1)[0].size);
+  if (op.find("Conv") == std::string::npos) return 0;
+  const bool is_weight = op.ends_with("ConvGradWeight");
+  const bool is_pooled = node.attributes().has("conv_output");
+  const Shape& w = is_weight ? node.output_shape(0) : node.input_shape(op == "MaxPoolConvGradInput" ? 2 : 1);
+  const Shape& y = is_weight || op.ends_with("ConvGradInput") ? node.input_shape(0) : node.output_shape();
+  const auto& extents = is_pooled ? node.integers("conv_output") : std::vector<std::int64_t>{y[2].size, y[3].size};
+  return 2 * count(w) * static_cast<double>(extents[0] * extents[1] * y[0].size);
+}
+
+}  // namespace
 
 void Compiler::run() {
   run_passes();
@@ -65,9 +86,14 @@ void Compiler::choose_kernel(CollectingEmitter& emitter, const ir::Node& node) c
 
 Program Compiler::program_of(std::vector<PlannedStep>& steps) {
   Program program;
+  const ir::Node* last = nullptr;
   for (PlannedStep& step : steps) {
     program.segments.resize(static_cast<std::size_t>(step.segment) + 1);
-    program.segments.back().push_back({std::move(step.label), std::move(step.run), step.single});
+    double bytes = 0;
+    for (const Use& use : step.uses) bytes += static_cast<double>(use.operand.storage()->bytes_per_row);
+    const double flops = step.node == last ? 0 : flops_per_row(*step.node);
+    last = step.node;
+    program.segments.back().push_back({std::move(step.label), std::move(step.run), step.single, flops, bytes});
   }
   return program;
 }

@@ -21,10 +21,12 @@ class Job {
     const FlushDenormals flush;
     bool is_first = true;
     for (const Program* program : programs_) {
+      std::size_t first_step = 0;
       for (const auto& segment : program->segments) {
         if (threads > 1 && !is_first) barrier_.wait(threads);
         is_first = false;
-        run_segment(segment, static_cast<std::size_t>(thread), static_cast<std::size_t>(threads));
+        run_segment(*program, segment, first_step, static_cast<std::size_t>(thread), static_cast<std::size_t>(threads));
+        first_step += segment.size();
       }
     }
   }
@@ -34,17 +36,26 @@ class Job {
   }
 
  private:
-  void run_segment(const std::vector<Step>& segment, std::size_t thread, std::size_t threads) {
+  void run_segment(const Program& program, const std::vector<Step>& segment, std::size_t first_step, std::size_t thread,
+                   std::size_t threads) {
+    const bool is_timed = !program.nanoseconds.empty();
     try {
       for (std::size_t l = thread; l < lanes_.size(); l += threads) {
-        for (const Step& step : segment) {
+        for (std::size_t i = 0; i < segment.size(); ++i) {
           if (has_failed_.load(std::memory_order_relaxed)) return;
-          if (!step.single || lanes_[l].index == 0) step.run(lanes_[l]);
+          if (segment[i].single && lanes_[l].index != 0) continue;
+          is_timed ? run_timed(segment[i], lanes_[l], program.nanoseconds[l][first_step + i]) : segment[i].run(lanes_[l]);
         }
       }
     } catch (...) {
       if (!has_failed_.exchange(true)) error_ = std::current_exception();
     }
+  }
+
+  static void run_timed(const Step& step, const Lane& lane, std::int64_t& nanoseconds) {
+    const auto start = std::chrono::steady_clock::now();
+    step.run(lane);
+    nanoseconds += (std::chrono::steady_clock::now() - start).count();
   }
 
   std::span<const Program* const> programs_;

@@ -102,6 +102,7 @@ std::shared_ptr<PlanEntry>& Network::plan_for(const PlanKey& key) {
   auto made = std::make_shared<PlanEntry>();
   made->plan = std::make_unique<Plan>(
       graph, backend_, PlanOptions{.capacity = capacity_, .lanes = lanes_, .keep = key.keep, .input_gradients = key.input_gradients});
+  made->plan->set_profiling(is_profiling_);
   return entry = std::move(made);
 }
 
@@ -202,10 +203,27 @@ std::string Network::plan_text() {
     for (const auto& [mode, graph] : graphs_) plan_for({.mode = static_cast<int>(mode), .keep = mode == Mode::train});
   }
   std::string text;
+  for (const auto& [key, entry] : plans_) text += title_of(key, *entry) + entry->plan->text();
+  return text;
+}
+
+std::string Network::title_of(const PlanKey& key, const PlanEntry& entry) const {
+  return fmt::format("== plan: {}{}{}, up to {} rows, {} lanes\n", key.mode == 0 ? "train" : "evaluate", key.keep ? ", backward" : "",
+                     key.input_gradients ? ", input gradients" : "", entry.plan->options().capacity, lanes_);
+}
+
+void Network::set_profiling(bool on) {
+  const std::lock_guard lock(mutex_);
+  is_profiling_ = on;
+  for (const auto& [key, entry] : plans_) entry->plan->set_profiling(on);
+}
+
+std::string Network::profile_text() {
+  const std::lock_guard lock(mutex_);
+  std::string text;
   for (const auto& [key, entry] : plans_) {
-    text += fmt::format("== plan: {}{}{}, up to {} rows, {} lanes\n", key.mode == 0 ? "train" : "evaluate", key.keep ? ", backward" : "",
-                        key.input_gradients ? ", input gradients" : "", entry->plan->options().capacity, lanes_);
-    text += entry->plan->text();
+    const std::string steps = entry->plan->profile_text();
+    if (!steps.empty()) text += title_of(key, *entry) + steps;
   }
   return text;
 }

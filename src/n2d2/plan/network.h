@@ -61,6 +61,10 @@ class Network {
   int lanes() const { return lanes_; }
   std::size_t pending() const { return pending_.count(); }
   std::string plan_text();
+  /// Times every step of every plan from now on, or no longer; plans made later too.
+  void set_profiling(bool on);
+  /// Where the time went since then, plan by plan.
+  std::string profile_text();
 
  private:
   std::shared_ptr<PlanEntry>& plan_for(const PlanKey& key);
@@ -68,6 +72,7 @@ class Network {
   void check(const ForwardCall& call) const;
   void bind_state(PlanEntry& entry);
   void prepare(PlanEntry& entry, const std::vector<void*>& inputs);
+  std::string title_of(const PlanKey& key, const PlanEntry& entry) const;
   void check_current(const Pending& pending) const;
 
   const Backend& backend_;
@@ -79,6 +84,7 @@ class Network {
   std::map<PlanKey, std::shared_ptr<PlanEntry>> plans_;
   PendingStates pending_;
   std::unique_ptr<UpdateProgram> update_;
+  bool is_profiling_ = false;
   std::uint64_t update_count_ = 0;
   std::uint64_t weights_version_ = 1;
   std::int64_t rows_since_update_ = 0;

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "n2d2/plan/compiler.h"
 #include "n2d2/plan/executor.h"
+#include "n2d2/plan/profile.h"
 
 namespace n2d2::plan {
 namespace {
@@ -67,8 +69,28 @@ void Plan::run(const Program& program, std::int64_t rows, const RunArguments& ar
                                                    .bases = bases_[static_cast<std::size_t>(index)].data(),
                                                    .arguments = &arguments};
   }
+  const auto which = &program == &pack_ ? 0 : &program == &forward_ ? 1 : 2;
+  ++timed_runs_[which];
+  timed_rows_[which] += rows;
   const std::array<const Program*, 1> programs = {&program};
   plan::run(programs, run_lanes_);
+}
+
+void Plan::set_profiling(bool on) {
+  for (const Program* program : {&pack_, &forward_, &backward_}) plan::set_profiling(*program, options_.lanes, on);
+  std::fill(std::begin(timed_runs_), std::end(timed_runs_), 0);
+  std::fill(std::begin(timed_rows_), std::end(timed_rows_), 0);
+}
+
+std::string Plan::profile_text() const {
+  std::string text;
+  const std::array<std::pair<const char*, const Program*>, 3> programs = {
+      {{"pack", &pack_}, {"forward", &forward_}, {"backward", &backward_}}};
+  for (std::size_t i = 0; i < programs.size(); ++i) {
+    const std::string steps = plan::profile_text(*programs[i].second, timed_runs_[i], timed_rows_[i]);
+    if (!steps.empty()) text += fmt::format("{}, {} runs, {} rows: slowest lane, all lanes\n{}", programs[i].first, timed_runs_[i], timed_rows_[i], steps);
+  }
+  return text;
 }
 
 std::string Plan::text() const {

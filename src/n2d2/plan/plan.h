@@ -58,6 +58,11 @@ class Plan {
   void forward(std::int64_t rows, const RunArguments& arguments);
   void backward(std::int64_t rows, const RunArguments& arguments);
 
+  /// Times every step from now on, or no longer.
+  void set_profiling(bool on);
+  /// What was timed, program by program; empty when nothing ran.
+  std::string profile_text() const;
+
   /// Graph after all passes, the kernel of every step with its segment, and the bytes of every region.
   std::string text() const;
 
@@ -75,6 +80,8 @@ class Plan {
   AlignedBuffer shared_arena_, packed_;
   std::vector<std::vector<char*>> bases_;  ///< per lane: start of each region
   std::vector<Lane> run_lanes_;
+  std::int64_t timed_runs_[3] = {};  ///< of pack, forward, backward
+  std::int64_t timed_rows_[3] = {};
 };
 
 }  // namespace n2d2::plan

@@ -16,11 +16,16 @@ struct Step {
   std::string label;  ///< node label and kernel, for logs and profiles
   Run run;
   bool single = false;  ///< lane 0 alone runs it
+  // For profiles; the first step of a node counts for all of them.
+  double flops_per_row = 0;
+  double bytes_per_row = 0;  ///< of the batched operands
 };
 
 struct Program {
   std::vector<std::vector<Step>> segments;
   mutable Pace pace{};  ///< times of earlier runs, which choose between one thread and several
+  /// Time of every step so far, by lane and then step by step through all segments; empty: not measured.
+  mutable std::vector<std::vector<std::int64_t>> nanoseconds{};
   bool empty() const { return segments.empty(); }
 };
 
