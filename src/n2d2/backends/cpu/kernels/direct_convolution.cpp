@@ -19,7 +19,7 @@ std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b :
 DirectConvolution DirectConvolution::forward(const Convolution& conv, const ir::Value& weight, std::int64_t rows, std::int64_t columns) {
   DirectConvolution direct;
   const auto strides = ir::strides_of(weight.shape(), ir::order_of(weight));
-  direct.inputs_ = conv.channels[0];
+  direct.inputs_ = direct.image_.channels = conv.channels[0];
   direct.channels_ = conv.channels[1];
   direct.out_[0] = rows;
   direct.out_[1] = columns;
@@ -27,13 +27,13 @@ DirectConvolution DirectConvolution::forward(const Convolution& conv, const ir::
   direct.weight_m_ = strides[0];
   std::vector<std::int64_t> at[2], tap_floats;
   for (int axis = 0; axis < 2; ++axis) {
-    direct.in_[axis] = conv.input[axis];
+    direct.image_.extent[axis] = conv.input[axis];
     direct.in_step_[axis] = conv.strides[axis];
-    direct.before_[axis] = conv.pads_begin[axis];
+    direct.image_.before[axis] = conv.pads_begin[axis];
     const std::int64_t dilation = conv.dilations[axis] + 1;
     for (std::int64_t tap = 0; tap < conv.kernel[axis]; ++tap) at[axis].push_back(tap * dilation);
     const std::int64_t end = (direct.out_[axis] - 1) * conv.strides[axis] + (conv.kernel[axis] - 1) * dilation + 1;
-    direct.padded_[axis] = std::max(conv.input[axis] + conv.pads_begin[axis], end);
+    direct.image_.padded[axis] = std::max(conv.input[axis] + conv.pads_begin[axis], end);
   }
   for (std::int64_t p = 0; p < conv.kernel[0]; ++p) {
     for (std::int64_t q = 0; q < conv.kernel[1]; ++q) tap_floats.push_back(p * strides[2] + q * strides[3]);
@@ -46,7 +46,7 @@ DirectConvolution DirectConvolution::forward(const Convolution& conv, const ir::
 DirectConvolution DirectConvolution::input_gradient(const Convolution& conv, const ir::Value& weight) {
   DirectConvolution direct;
   const auto strides = ir::strides_of(weight.shape(), ir::order_of(weight));
-  direct.inputs_ = conv.channels[1];
+  direct.inputs_ = direct.image_.channels = conv.channels[1];
   direct.channels_ = conv.channels[0];
   direct.weight_k_ = strides[0];
   direct.weight_m_ = strides[1];
@@ -56,7 +56,7 @@ DirectConvolution DirectConvolution::input_gradient(const Convolution& conv, con
   };
   std::vector<std::vector<Tap>> taps[2];  // by axis and remainder, outputs ascending
   for (int axis = 0; axis < 2; ++axis) {
-    direct.in_[axis] = conv.output[axis];
+    direct.image_.extent[axis] = conv.output[axis];
     direct.out_[axis] = conv.input[axis];
     direct.out_step_[axis] = conv.strides[axis];
     std::int64_t least = 0, most = conv.output[axis] - 1;
@@ -71,14 +71,14 @@ DirectConvolution DirectConvolution::input_gradient(const Convolution& conv, con
         most = std::max(most, found.back().output + places - 1);
       }
     }
-    direct.before_[axis] = -least;
-    direct.padded_[axis] = most + 1 - least;
+    direct.image_.before[axis] = -least;
+    direct.image_.padded[axis] = most + 1 - least;
   }
   for (std::size_t i = 0; i < taps[0].size(); ++i) {
     for (std::size_t j = 0; j < taps[1].size(); ++j) {
       std::vector<std::int64_t> rows, columns, tap_floats;
-      for (const Tap& p : taps[0][i]) rows.push_back(p.output + direct.before_[0]);
-      for (const Tap& q : taps[1][j]) columns.push_back(q.output + direct.before_[1]);
+      for (const Tap& p : taps[0][i]) rows.push_back(p.output + direct.image_.before[0]);
+      for (const Tap& q : taps[1][j]) columns.push_back(q.output + direct.image_.before[1]);
       for (const Tap& p : taps[0][i]) {
         for (const Tap& q : taps[1][j]) tap_floats.push_back(p.index * strides[2] + q.index * strides[3]);
       }
@@ -99,31 +99,29 @@ void DirectConvolution::add_part(const std::vector<std::int64_t>& rows, const st
   for (std::size_t i = 1; i < columns.size(); ++i) adjacent = adjacent && columns[i] == columns[i - 1] + 1;
   part.run_floats = inputs_ * (adjacent ? static_cast<std::int64_t>(columns.size()) : 1);
   for (const std::int64_t at : rows) {
-    for (std::size_t i = 0; i < (adjacent ? 1 : columns.size()); ++i) part.runs.push_back((at * padded_[1] + columns[i]) * inputs_);
+    for (std::size_t i = 0; i < (adjacent ? 1 : columns.size()); ++i) part.runs.push_back(at * image_.row_floats() + columns[i] * inputs_);
   }
   const auto taps = static_cast<std::int64_t>(tap_floats.size());
   part.weight_floats = (simd().conv.packed_floats(taps * inputs_, channels_) + 15) / 16 * 16;
   parts_.push_back(std::move(part));
 }
 
-/// Decides between the algorithms and whether the image has to be copied. The runs reckon with the width of the padded image.
+/// Decides between the algorithms.
 void DirectConvolution::finish() {
   const bool taps_of_winograd = parts_.size() == 1 && parts_[0].tap_floats.size() == 9 && parts_[0].runs.size() == 3 &&
                                 parts_[0].run_floats == 3 * inputs_ && in_step_[0] == 1 && in_step_[1] == 1 &&
-                                parts_[0].runs[0] == 0 && parts_[0].runs[1] == padded_[1] * inputs_ &&
-                                parts_[0].runs[2] == 2 * padded_[1] * inputs_;
+                                parts_[0].runs[0] == 0 && parts_[0].runs[1] == image_.row_floats() &&
+                                parts_[0].runs[2] == 2 * image_.row_floats();
   const std::int64_t tiles = (out_[0] + 1) / 2 * ((out_[1] + 1) / 2);
   winograd_ = taps_of_winograd && std::min(inputs_, channels_) >= kWinogradChannels && tiles >= kWinogradTiles;
   if (winograd_) {
-    for (int axis = 0; axis < 2; ++axis) padded_[axis] = std::max(padded_[axis], (out_[axis] + 1) / 2 * 2 + 2);
+    for (int axis = 0; axis < 2; ++axis) image_.padded[axis] = std::max(image_.padded[axis], (out_[axis] + 1) / 2 * 2 + 2);
     parts_[0].weight_floats = simd().winograd.weight_floats(inputs_, channels_);
   }
-  copies_ = before_[0] > 0 || before_[1] > 0 || padded_[0] > in_[0] || padded_[1] > in_[1];
-  if (!copies_) padded_[0] = in_[0];
 }
 
 std::int64_t DirectConvolution::scratch_bytes() const {
-  std::int64_t bytes = copies_ ? whole_lines(padded_[0] * padded_[1] * inputs_ * 4) : 0;
+  std::int64_t bytes = image_.bytes();
   if (winograd_) bytes += whole_lines(simd().winograd.scratch_floats(out_[1], inputs_, channels_) * 4);
   return bytes;
 }
@@ -148,26 +146,10 @@ plan::Operand DirectConvolution::pack(plan::Emitter& emit, std::size_t index) co
   return packed;
 }
 
-void DirectConvolution::clear(void* scratch) const {
-  if (copies_) std::memset(scratch, 0, static_cast<std::size_t>(padded_[0] * padded_[1] * inputs_ * 4));
-}
-
-const float* DirectConvolution::image(const float* x, void* scratch) const {
-  if (!copies_) return x;
-  auto* to = static_cast<float*>(scratch);
-  const std::int64_t columns = std::min(in_[1], padded_[1] - before_[1]), rows = std::min(in_[0], padded_[0] - before_[0]);
-  for (std::int64_t row = 0; row < rows; ++row) {
-    std::memcpy(to + ((row + before_[0]) * padded_[1] + before_[1]) * inputs_, x + row * in_[1] * inputs_,
-                static_cast<std::size_t>(columns * inputs_) * sizeof(float));
-  }
-  return to;
-}
-
 void DirectConvolution::rows(const float* image, const float* weights, const float* bias, bool relu, std::int64_t first,
                              std::int64_t count, float* y, void* scratch) const {
-  const std::int64_t row_floats = padded_[1] * inputs_;
+  const std::int64_t row_floats = image_.row_floats();
   if (winograd_) {
-    const std::int64_t copy = copies_ ? whole_lines(padded_[0] * row_floats * 4) : 0;
     const WinogradTask task{.x = image + first * row_floats,
                             .x_row = row_floats,
                             .inputs = inputs_,
@@ -179,7 +161,7 @@ void DirectConvolution::rows(const float* image, const float* weights, const flo
                             .rows = count,
                             .columns = out_[1],
                             .channels = channels_,
-                            .scratch = reinterpret_cast<float*>(static_cast<char*>(scratch) + copy)};
+                            .scratch = reinterpret_cast<float*>(static_cast<char*>(scratch) + image_.bytes())};
     return simd().winograd.run(task);
   }
   ConvTask task{.x_row = in_step_[0] * row_floats,
@@ -208,8 +190,9 @@ void DirectConvolution::rows(const float* image, const float* weights, const flo
 
 /// Whether all outputs of all images lie in one row, each at the same distance: pointwise, or one output per image.
 bool DirectConvolution::is_one_row() const {
-  if (copies_ || winograd_ || parts_.size() != 1 || out_step_[0] != 1 || out_step_[1] != 1) return false;
-  const bool pointwise = parts_[0].tap_floats.size() == 1 && in_step_[0] == 1 && in_step_[1] == 1 && in_[0] == out_[0] && in_[1] == out_[1];
+  if (image_.is_needed() || winograd_ || parts_.size() != 1 || out_step_[0] != 1 || out_step_[1] != 1) return false;
+  const bool pointwise = parts_[0].tap_floats.size() == 1 && in_step_[0] == 1 && in_step_[1] == 1 &&
+                         image_.extent[0] == out_[0] && image_.extent[1] == out_[1];
   return pointwise || (out_[0] == 1 && out_[1] == 1);
 }
 
@@ -218,7 +201,7 @@ void DirectConvolution::row_of_all(const float* x, const float* weights, const f
   const std::int64_t outputs = out_[0] * out_[1];
   const Part& part = parts_[0];
   simd().conv.run({.x = x,
-                   .x_step = in_[0] * in_[1] / outputs * inputs_,
+                   .x_step = image_.floats() / outputs,
                    .runs = part.runs.data(),
                    .run_count = static_cast<std::int64_t>(part.runs.size()),
                    .run_floats = part.run_floats,
@@ -237,7 +220,7 @@ void DirectConvolution::run(const float* x, const float* weights, const float* b
   if (is_one_row()) return row_of_all(x, weights, bias, relu, images, y);
   clear(scratch);
   for (std::int64_t i = 0; i < images; ++i) {
-    const float* from = image(x + i * in_[0] * in_[1] * inputs_, scratch);
+    const float* from = image(x + i * image_.extent[0] * image_.extent[1] * inputs_, scratch);
     rows(from, weights, bias, relu, 0, out_[0], y + i * out_[0] * out_[1] * channels_, scratch);
   }
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "n2d2/backends/cpu/kernels/convolution.h"
+#include "n2d2/backends/cpu/kernels/padded_image.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/plan/emitter.h"
 
@@ -23,9 +24,9 @@ class DirectConvolution {
   plan::Operand pack(plan::Emitter& emit, std::size_t index) const;
   std::int64_t scratch_bytes() const;
   /// Once before the images of a run: sets the borders of the copy to zero.
-  void clear(void* scratch) const;
+  void clear(void* scratch) const { image_.clear(scratch); }
   /// The image as rows() reads it.
-  const float* image(const float* x, void* scratch) const;
+  const float* image(const float* x, void* scratch) const { return image_.fill(x, scratch); }
   /// Output rows [first, first + count) to `y`, where row `first` begins. Winograd's tiles want an even `first`.
   void rows(const float* image, const float* weights, const float* bias, bool relu, std::int64_t first, std::int64_t count, float* y,
             void* scratch) const;
@@ -54,13 +55,13 @@ class DirectConvolution {
   void row_of_all(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, float* y) const;
 
   std::int64_t inputs_ = 0, channels_ = 0;           ///< channels of what is read and made
-  std::int64_t in_[2] = {}, out_[2] = {};            ///< extents
-  std::int64_t before_[2] = {}, padded_[2] = {};     ///< zeros before the first row and column; extents with all zeros
+  PaddedImage image_;                                ///< what is read
+  std::int64_t out_[2] = {};                         ///< extents of what is made
   std::int64_t in_step_[2] = {1, 1};                 ///< rows and columns of the input from one output of a part to the next
   std::int64_t out_step_[2] = {1, 1};                ///< and of the output
   std::int64_t weight_k_ = 0, weight_m_ = 0;         ///< floats between weights of neighbouring inputs and outputs
   std::vector<Part> parts_;
-  bool copies_ = false, winograd_ = false;
+  bool winograd_ = false;
 };
 
 /// Why our own convolutions cannot run a node, or an empty text.

@@ -1,5 +1,6 @@
 // Everything that copies elements to other places: Transpose, Reorder, Flatten, Reshape. Where they move nothing they never run.
 #include "n2d2/backends/cpu/kernels/kernels.h"
+#include "n2d2/backends/cpu/kernels/strided_copy.h"
 #include "n2d2/backends/cpu/kernels/strided_loop.h"
 #include "n2d2/core/dtype.h"
 
@@ -31,12 +32,23 @@ void copy(Emitter& emit, const StridedLoop<2>& loop) {
   emit.rows([=](const Lane& lane) { body(y.template rows<T>(lane), x.template rows<T>(lane), lane.rows); });
 }
 
-void copy_any(Emitter& emit, const StridedLoop<2>& loop) {
+void copy_floats(Emitter& emit, const StridedCopy& copy) {
+  const auto x = emit.in(0), y = emit.out();
+  if (!emit.node().output()->is_batched()) return emit.single([=](const Lane& lane) { copy.run(1, x.all(lane), y.all(lane)); }, {});
+  emit.rows([=](const Lane& lane) { copy.run(lane.rows, x.rows(lane), y.rows(lane)); });
+}
+
+/// `from` and `to`: strides along the axes of `shape`.
+void copy_any(Emitter& emit, const Shape& shape, const std::vector<int>& order, const std::vector<std::int64_t>& to,
+              const std::vector<std::int64_t>& from) {
+  const ir::Value& y = *emit.node().output();
+  if (y.type.dtype == DType::float32) return copy_floats(emit, {shape, from, to});
+  const StridedLoop<2> loop(shape, order, {to, from});
   switch (size_of(emit.node().output()->type.dtype)) {
     case 1:
       return copy<std::uint8_t>(emit, loop);
     case 4:
-      return copy<float>(emit, loop);
+      return copy<std::int32_t>(emit, loop);
     default:
       return copy<std::int64_t>(emit, loop);
   }
@@ -49,13 +61,13 @@ void transpose(Emitter& emit) {
   const auto own = ir::strides_of(x.shape(), ir::order_of(x));
   std::vector<std::int64_t> from;
   for (const std::int64_t axis : node.integers("perm")) from.push_back(own[static_cast<std::size_t>(axis)]);
-  copy_any(emit, {y.shape(), ir::order_of(y), {ir::strides_of(y.shape(), ir::order_of(y)), from}});
+  copy_any(emit, y.shape(), ir::order_of(y), ir::strides_of(y.shape(), ir::order_of(y)), from);
 }
 
 void reorder(Emitter& emit) {
   const ir::Value& x = *emit.node().input(0);
   const ir::Value& y = *emit.node().output();
-  copy_any(emit, {y.shape(), ir::order_of(y), {ir::strides_of(y.shape(), ir::order_of(y)), ir::strides_of(x.shape(), ir::order_of(x))}});
+  copy_any(emit, y.shape(), ir::order_of(y), ir::strides_of(y.shape(), ir::order_of(y)), ir::strides_of(x.shape(), ir::order_of(x)));
 }
 
 /// Both sides are row-major: the same bytes in the same order.
@@ -65,7 +77,7 @@ void reshape(Emitter& emit) {
   std::vector<int> order;
   for (int axis = 0; axis < flat.rank(); ++axis) order.push_back(axis);
   const auto strides = ir::strides_of(flat, order);
-  copy_any(emit, {flat, order, {strides, strides}});
+  copy_any(emit, flat, order, strides, strides);
 }
 
 }  // namespace

@@ -6,9 +6,9 @@ namespace n2d2::cpu {
 namespace {
 
 constexpr std::int64_t kPlacesOfWindow = 4;  // fewer leave too few zeros
-constexpr std::int64_t kRun = 8;             // floats of a kernel row: fewer leave a vector mostly empty
+constexpr std::int64_t kTaps = 9;            // floats of a kernel: fewer leave a vector mostly empty
 
-/// What the sparse kernels take: see kernels/sparse_convolution.cpp.
+/// What the sparse kernels take: see kernels/sparse_convolution.h.
 bool pays(const ir::Node& pool_grad, const ir::Node& conv_grad) {
   const auto& kernel = pool_grad.integers("kernel_shape");
   for (std::size_t axis : {0, 1}) {
@@ -17,7 +17,7 @@ bool pays(const ir::Node& pool_grad, const ir::Node& conv_grad) {
   const bool is_weight = conv_grad.op().name == "ConvGradWeight";
   const Shape& w = is_weight ? conv_grad.output_shape(0) : conv_grad.input_shape(1);
   return kernel[0] * kernel[1] >= kPlacesOfWindow && conv_grad.integer("group") == 1 && conv_grad.integers("dilations")[1] == 1 &&
-         w[1].size * w[3].size >= kRun;
+         w[1].size * w[2].size * w[3].size >= kTaps;
 }
 
 void fuse(ir::Graph& graph, const ir::Node& pool_grad, const ir::Node& conv_grad) {

@@ -13,9 +13,18 @@ struct Best {
 };
 
 static inline void consider(Best& best, Vec v, int place) {
+#if defined(__AVX512F__)
+  // Larger, or a first NaN.
+  const __mmask16 larger = _mm512_cmp_ps_mask(v, best.value, _CMP_NLE_UQ);
+  const __mmask16 take = _mm512_mask_cmp_ps_mask(larger, best.value, best.value, _CMP_ORD_Q);
+  best.value = _mm512_mask_mov_ps(best.value, take, v);
+  best.place = reinterpret_cast<VecInt>(
+      _mm512_mask_mov_epi32(reinterpret_cast<__m512i>(best.place), take, reinterpret_cast<__m512i>(VecInt{} + place)));
+#else
   const VecInt take = ~(v <= best.value) & (best.value == best.value);  // also a first NaN
   best.value = take ? v : best.value;
   best.place = take ? (VecInt{} + place) : best.place;
+#endif
 }
 
 void max_pool(const float* x, const std::int64_t* offsets, const std::uint8_t* places, int count, std::int64_t channels, bool relu,
@@ -43,13 +52,10 @@ void max_pool(const float* x, const std::int64_t* offsets, const std::uint8_t* p
 }
 
 /// kRows x kColumns pixels a window; 0: as the row says.
-template <int kRows, int kColumns>
-void pool_windows(const MaxPoolRow& row) {
+template <int kRows, int kColumns, bool whole>
+static inline void pool_channels(const MaxPoolRow& row, std::int64_t c, int rest) {
   const Vec zero{};
   const int rows = kRows == 0 ? row.row_count : kRows, columns = kColumns == 0 ? row.columns : kColumns;
-  for (std::int64_t c = 0; c < row.channels; c += kLanes) {
-    const int rest = row.channels - c < kLanes ? static_cast<int>(row.channels - c) : kLanes;
-    const bool whole = rest == kLanes;
     for (std::int64_t window = 0; window < row.windows; ++window) {
       const std::int64_t at = window * row.step + c;
       const auto pixel = [&](int p, int q) {
@@ -73,7 +79,13 @@ void pool_windows(const MaxPoolRow& row) {
         for (int i = 0; i < rest; ++i) row.argmax[to + i] = bytes[i];
       }
     }
-  }
+}
+
+template <int kRows, int kColumns>
+void pool_windows(const MaxPoolRow& row) {
+  std::int64_t c = 0;
+  for (; c + kLanes <= row.channels; c += kLanes) pool_channels<kRows, kColumns, true>(row, c, kLanes);
+  if (c < row.channels) pool_channels<kRows, kColumns, false>(row, c, static_cast<int>(row.channels - c));
 }
 
 void max_pool_row(const MaxPoolRow& row) {

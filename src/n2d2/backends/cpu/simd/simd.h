@@ -14,14 +14,66 @@ struct UpdateArguments;
 
 namespace n2d2::cpu {
 
-/// A place of a channels-last image, in floats from its start, and a factor.
+/// A factor, and the first float of what it multiplies.
 struct SparseEntry {
   std::int32_t offset;
   float gradient;
 };
-/// The part of an image under a kernel: `rows` runs of `width` floats, `row` floats apart; the weights lie in runs without gaps.
+/// What an entry multiplies and where the products are summed: `rows` runs of `width` floats, so far apart.
 struct SparsePatch {
-  std::int64_t rows, row, width;
+  std::int64_t rows, width;
+  std::int64_t from_row, to_row;
+};
+
+/// Lists of the gradients of one window, by place in the window.
+struct SparseListing {
+  const float* gradients = nullptr;  ///< [channels]
+  const std::uint8_t* argmax = nullptr;
+  std::int64_t channels = 0;
+  std::int64_t step = 0;  ///< entries point to channel * step
+  SparseEntry* entries = nullptr;
+  std::int32_t* counts = nullptr;  ///< of each list: entries are appended
+  std::int64_t room = 0;           ///< entries between the beginnings of lists
+};
+
+/// The gradient of a convolution's input, image by image: windows of pool x pool places that follow each other in the input, kernel x
+/// kernel taps.
+struct SparseWindows {
+  int pool = 0, kernel = 0;
+  const SparseEntry* entries = nullptr;  ///< a list per window and place; offsets are output channel * taps * lanes
+  const std::int32_t* counts = nullptr;
+  std::int64_t room = 0;
+  const std::int32_t* windows = nullptr;  ///< first float of each window's patch
+  std::int64_t window_count = 0;
+  const float* weights = nullptr;  ///< [channels / lanes, outputs, taps, lanes]
+  std::int64_t outputs = 0, channels = 0;
+  float* image = nullptr;
+  std::int64_t image_row = 0, image_column = 0;
+};
+
+/// The weight gradient of a convolution of few channels behind a max-pool: all inputs under one window and the kernel at each of its
+/// places, its patch, fit into one or two vectors, from which every output channel picks its own.
+struct SparsePick {
+  const float* image = nullptr;
+  std::int64_t image_row = 0;                       ///< floats between rows of the image
+  int rows = 0, width = 0;                          ///< of a patch, in floats: at most kFloats together
+  const std::int32_t* windows = nullptr;            ///< first float of each patch
+  std::int64_t window_count = 0;
+  std::int32_t places[16] = {};                     ///< where in the patch the kernel begins, by place in the window
+  std::int32_t taps[32] = {};                       ///< and each of its floats from there
+  int tap_count = 0;
+  std::int64_t channels = 0;
+  const float* gradients = nullptr;                 ///< [windows, channels]
+  const std::uint8_t* argmax = nullptr;
+  float* sums = nullptr;                            ///< [taps, channels]: added to
+  static constexpr int kFloats = 32, kPlaces = 16, kTaps = 32;
+};
+
+/// The random numbers of one node in one forward: see core/philox.h.
+struct RandomSequence {
+  std::uint32_t key[2];
+  std::uint32_t node;
+  std::uint32_t threshold;
 };
 
 /// Neighbouring windows of a max-pool, none of which reaches beyond the left or right border.
@@ -65,11 +117,29 @@ struct Simd {
                         const std::uint8_t* places, int count, std::int64_t channels, bool add, float* dx) = nullptr;
 
   // simd/sparse.cpp
-  /// sums += sum over the entries of gradient * the patch of the image at their offset.
-  void (*sparse_dot)(const SparseEntry* entries, std::int64_t count, const SparsePatch& patch, const float* image, float* sums) = nullptr;
-  /// The patch of the image at the offset of each entry += gradient * weights.
-  void (*sparse_scatter)(const SparseEntry* entries, std::int64_t count, const SparsePatch& patch, const float* weights,
-                         float* image) = nullptr;
+  /// to += sum over the entries of gradient * the patch of `from` at their offset, entry by entry.
+  void (*sparse_dot)(const SparseEntry* entries, std::int64_t count, const SparsePatch& patch, const float* from, float* to) = nullptr;
+
+  // simd/sparse_window.cpp
+  bool (*has_sparse_windows)(int pool, int kernel, std::int64_t channels) = nullptr;
+  void (*sparse_windows)(const SparseWindows& task) = nullptr;
+  void (*list_places)(const SparseListing& listing) = nullptr;
+  /// to = y <= 0 ? 0 : dy, the gradient of Relu; to may be dy.
+  void (*mask_relu)(const float* dy, const float* y, float* to, std::int64_t n) = nullptr;
+
+  // simd/sparse_pick.cpp
+  void (*sparse_pick)(const SparsePick& pick) = nullptr;
+
+  // simd/transpose.cpp
+  /// to[i * to_row + j] = from[i + j * from_column].
+  void (*transpose)(const float* from, std::int64_t from_column, float* to, std::int64_t to_row, std::int64_t rows,
+                    std::int64_t columns) = nullptr;
+
+  // simd/random.cpp
+  /// 1 for each of the numbers first, first + 1, ... of the sequence that reaches the threshold, else 0.
+  void (*random_kept)(const RandomSequence& sequence, std::uint64_t first, std::int64_t count, std::uint8_t* kept) = nullptr;
+  /// y = kept ? x * scale : 0.
+  void (*scale_kept)(const std::uint8_t* kept, const float* x, float scale, float* y, std::int64_t n) = nullptr;
 
   // simd/gemm.cpp
   GemmBodies gemm;

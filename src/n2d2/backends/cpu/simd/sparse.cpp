@@ -11,68 +11,52 @@ constexpr int kMaxVecs = 8;
 struct Patch {
   const SparseEntry* entries;
   std::int64_t count;
-  std::int64_t row;    // distance of rows in the image
-  std::int64_t width;  // distance of rows in the weights
+  std::int64_t from_row, to_row;
   int last;
 };
 
-template <int kVecs>
+template <bool kWhole, int kVecs>
 static inline void load_row(const float* from, int last, Vec (&row)[kVecs]) {
 #pragma GCC unroll 8
   for (int j = 0; j + 1 < kVecs; ++j) row[j] = load(from + j * kLanes);
   const float* end = from + (kVecs - 1) * kLanes;
-  row[kVecs - 1] = last == kLanes ? load(end) : load_part(end, last);
+  row[kVecs - 1] = kWhole ? load(end) : load_part(end, last);
 }
 
-template <int kVecs>
+template <bool kWhole, int kVecs>
 static inline void store_row(float* to, int last, const Vec (&row)[kVecs]) {
 #pragma GCC unroll 8
   for (int j = 0; j + 1 < kVecs; ++j) store(to + j * kLanes, row[j]);
   float* end = to + (kVecs - 1) * kLanes;
-  last == kLanes ? store(end, row[kVecs - 1]) : store_part(end, last, row[kVecs - 1]);
+  kWhole ? store(end, row[kVecs - 1]) : store_part(end, last, row[kVecs - 1]);
 }
 
-template <int kRows, int kVecs>
-void dot(const Patch& p, const float* image, float* sums) {
+template <bool kWhole, int kRows, int kVecs>
+static inline void sum_entries(const Patch& p, const float* from, float* to) {
   Vec total[kRows][kVecs];
 #pragma GCC unroll 5
-  for (int r = 0; r < kRows; ++r) load_row<kVecs>(sums + r * p.width, p.last, total[r]);
+  for (int r = 0; r < kRows; ++r) load_row<kWhole>(to + r * p.to_row, p.last, total[r]);
   for (std::int64_t n = 0; n < p.count; ++n) {
     const Vec factor = splat(p.entries[n].gradient);
-    const float* from = image + p.entries[n].offset;
+    const float* at = from + p.entries[n].offset;
 #pragma GCC unroll 5
     for (int r = 0; r < kRows; ++r) {
       Vec row[kVecs];
-      load_row<kVecs>(from + r * p.row, p.last, row);
+      load_row<kWhole>(at + r * p.from_row, p.last, row);
 #pragma GCC unroll 8
       for (int j = 0; j < kVecs; ++j) total[r][j] = fma(factor, row[j], total[r][j]);
     }
   }
 #pragma GCC unroll 5
-  for (int r = 0; r < kRows; ++r) store_row<kVecs>(sums + r * p.width, p.last, total[r]);
+  for (int r = 0; r < kRows; ++r) store_row<kWhole>(to + r * p.to_row, p.last, total[r]);
 }
 
 template <int kRows, int kVecs>
-void scatter(const Patch& p, float* image, const float* weights) {
-  Vec weight[kRows][kVecs];
-#pragma GCC unroll 5
-  for (int r = 0; r < kRows; ++r) load_row<kVecs>(weights + r * p.width, p.last, weight[r]);
-  for (std::int64_t n = 0; n < p.count; ++n) {
-    const Vec factor = splat(p.entries[n].gradient);
-    float* to = image + p.entries[n].offset;
-#pragma GCC unroll 5
-    for (int r = 0; r < kRows; ++r) {
-      Vec row[kVecs];
-      load_row<kVecs>(to + r * p.row, p.last, row);
-#pragma GCC unroll 8
-      for (int j = 0; j < kVecs; ++j) row[j] = fma(factor, weight[r][j], row[j]);
-      store_row<kVecs>(to + r * p.row, p.last, row);
-    }
-  }
+void dot(const Patch& p, const float* from, float* to) {
+  p.last == kLanes ? sum_entries<true, kRows, kVecs>(p, from, to) : sum_entries<false, kRows, kVecs>(p, from, to);
 }
 
 using Dot = void (*)(const Patch&, const float*, float*);
-using Scatter = void (*)(const Patch&, float*, const float*);
 
 /// Rows at a time, by number of vectors; null where the registers would not do.
 constexpr int kHeights = 3;
@@ -87,48 +71,26 @@ constexpr Dot kDots[kHeights][kMaxVecs] = {
     {dot<5, 1>, dot<5, 2>},
 #endif
 };
-constexpr Scatter kScatters[kHeights][kMaxVecs] = {
-    {scatter<1, 1>, scatter<1, 2>, scatter<1, 3>, scatter<1, 4>, scatter<1, 5>, scatter<1, 6>, scatter<1, 7>, scatter<1, 8>},
-#if defined(__AVX512F__)
-    {scatter<3, 1>, scatter<3, 2>, scatter<3, 3>, scatter<3, 4>, scatter<3, 5>, scatter<3, 6>, scatter<3, 7>, scatter<3, 8>},
-    {scatter<5, 1>, scatter<5, 2>, scatter<5, 3>, scatter<5, 4>, scatter<5, 5>},
-#else
-    {scatter<3, 1>, scatter<3, 2>, scatter<3, 3>, scatter<3, 4>},
-    {scatter<5, 1>, scatter<5, 2>},
-#endif
-};
 
-template <class Table, class Image, class Weight>
-void each_part(const Table& table, const SparseEntry* entries, std::int64_t count, const SparsePatch& patch, Image* image,
-               Weight* weights) {
+void sparse_dot(const SparseEntry* entries, std::int64_t count, const SparsePatch& patch, const float* from, float* to) {
+  if (count == 0) return;
   constexpr std::int64_t kMost = kMaxVecs * kLanes;
   for (std::int64_t column = 0; column < patch.width; column += kMost) {
     const std::int64_t columns = patch.width - column < kMost ? patch.width - column : kMost;
     const int vecs = static_cast<int>((columns + kLanes - 1) / kLanes);
-    const Patch part{entries, count, patch.row, patch.width, static_cast<int>(columns - (vecs - 1) * kLanes)};
+    const Patch part{entries, count, patch.from_row, patch.to_row, static_cast<int>(columns - (vecs - 1) * kLanes)};
     for (std::int64_t r = 0; r < patch.rows;) {
       int height = kHeights - 1;
-      while (patch.rows - r < kRowsOf[height] || table[height][vecs - 1] == nullptr) --height;
-      table[height][vecs - 1](part, image + r * patch.row + column, weights + r * patch.width + column);
+      while (patch.rows - r < kRowsOf[height] || kDots[height][vecs - 1] == nullptr) --height;
+      kDots[height][vecs - 1](part, from + r * patch.from_row + column, to + r * patch.to_row + column);
       r += kRowsOf[height];
     }
   }
 }
 
-void sparse_dot(const SparseEntry* entries, std::int64_t count, const SparsePatch& patch, const float* image, float* sums) {
-  each_part(kDots, entries, count, patch, image, sums);
-}
-
-void sparse_scatter(const SparseEntry* entries, std::int64_t count, const SparsePatch& patch, const float* weights, float* image) {
-  each_part(kScatters, entries, count, patch, image, weights);
-}
-
 }  // namespace
 
 void add_sparse(Simd& table);
-void add_sparse(Simd& table) {
-  table.sparse_dot = sparse_dot;
-  table.sparse_scatter = sparse_scatter;
-}
+void add_sparse(Simd& table) { table.sparse_dot = sparse_dot; }
 
 }  // namespace n2d2::cpu::N2D2_ISA
