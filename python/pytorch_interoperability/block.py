@@ -43,8 +43,6 @@ class Block(torch.nn.Module):
     @torch.compiler.disable
     def forward(self, *xs: torch.Tensor) -> Any:
         """The original network's output."""
-        if xs and isinstance(xs[0], torch.Tensor) and xs[0].dim() > 0 and xs[0].shape[0] == 0:
-            return self._original(*xs)  # nothing to compute: torch's own behaviour for an empty batch
         return self._engine().call(xs)
 
     def train(self, mode: bool = True) -> Block:
@@ -85,10 +83,10 @@ class Block(torch.nn.Module):
         self._engine().network.refresh()
 
     def _engine(self) -> Runtime:
-        if self.__dict__.get("_runtime") is None:
+        runtime: Runtime | None = self.__dict__["_runtime"]
+        if runtime is None:
             examples, update, solver = self._arguments
-            self.__dict__["_runtime"] = Runtime(self._original, examples, update, solver)
-        runtime: Runtime = self.__dict__["_runtime"]
+            runtime = self.__dict__["_runtime"] = Runtime(self._original, examples, update, solver)
         return runtime
 
     def __getstate__(self) -> dict[str, Any]:

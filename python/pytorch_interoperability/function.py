@@ -30,26 +30,25 @@ class PendingState:
             self.network.drop(self.id)
 
 
+def _copies(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+    return [tensor.clone() for tensor in tensors]
+
+
+_copies_of = getattr(torch, "_foreach_clone", _copies)  # one call for all of them, where torch has it
+
+
 def _refuse_double_backward() -> None:
     if torch.is_grad_enabled():
         raise errors.UnsupportedError("create_graph=True: gradients of gradients are not supported by n2d2")
 
 
-def _contiguous(gradients: tuple[torch.Tensor | None, ...]) -> list[torch.Tensor | None]:
-    return [None if g is None else g.contiguous() for g in gradients]
-
-
-def _addresses(tensors: list[torch.Tensor | None]) -> list[int]:
-    return [0 if t is None else t.data_ptr() for t in tensors]
-
-
 class EngineUpdates(torch.autograd.Function):
-    """update="n2d2": backward stores the gradients in the engine; the anchor's hook asks for the update."""
+    """update="n2d2": backward stores the gradients in the engine and asks for an update. The anchor is a leaf of no meaning."""
 
     @staticmethod
     def forward(ctx: Any, runtime: Any, anchor: Any, *xs: torch.Tensor) -> Any:
-        outputs, state = runtime.run_forward(xs, any(x.requires_grad for x in xs))
-        ctx.runtime, ctx.state, ctx.has_anchor = runtime, state, anchor is not None
+        ctx.runtime = runtime
+        outputs, ctx.state = runtime.run(xs, True, True in ctx.needs_input_grad[2:])
         ctx.save_for_backward(*xs)
         return outputs
 
@@ -58,10 +57,12 @@ class EngineUpdates(torch.autograd.Function):
         _refuse_double_backward()
         xs = ctx.saved_tensors
         runtime = ctx.runtime
-        weights = ctx.has_anchor and runtime.trains_in_this_pass()
-        needs = ctx.needs_input_grad[2:]
-        gxs = runtime.run_backward(ctx.state.take(), _contiguous(gys), xs, needs, weights)
-        return (None, runtime.anchor_gradient if weights else None, *gxs)
+        needs = ctx.needs_input_grad
+        weights = needs[1] and runtime.trains_in_this_pass()
+        gxs = runtime.run_backward(ctx.state.take(), gys, xs, needs[2:], weights)
+        if weights:
+            runtime.queue_update()
+        return None, None, *gxs
 
 
 class TorchUpdates(torch.autograd.Function):
@@ -70,8 +71,9 @@ class TorchUpdates(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, runtime: Any, count: int, *tensors: torch.Tensor) -> Any:
         xs = tensors[:count]
-        outputs, state = runtime.run_forward(xs, any(x.requires_grad for x in xs))
-        ctx.runtime, ctx.state, ctx.count = runtime, state, count
+        ctx.runtime, ctx.count = runtime, count
+        outputs, ctx.state = runtime.run(xs, True, True in ctx.needs_input_grad[2 : 2 + count])
+        ctx.gradients = runtime.gradients()
         ctx.save_for_backward(*xs)
         return outputs
 
@@ -79,13 +81,14 @@ class TorchUpdates(torch.autograd.Function):
     def backward(ctx: Any, *gys: torch.Tensor | None) -> Any:
         _refuse_double_backward()
         xs = ctx.saved_tensors
-        needs = ctx.needs_input_grad[2:]
-        weights = any(needs[ctx.count :])
+        needs, end = ctx.needs_input_grad, 2 + ctx.count
+        weights = True in needs[end:]
         runtime = ctx.runtime
         runtime.forget_gradients()
-        gxs = runtime.run_backward(ctx.state.take(), _contiguous(gys), xs, needs[: ctx.count], weights)
-        gradients = runtime.parameter_gradients() if weights else [None] * (len(needs) - ctx.count)
-        return (None, None, *gxs, *gradients)
+        gxs = runtime.run_backward(ctx.state.take(), gys, xs, needs[2:end], weights)
+        # copies: torch may keep what it gets, and add to it, while the engine overwrites its own
+        gradients = _copies_of(ctx.gradients) if weights else [None] * len(ctx.gradients)
+        return None, None, *gxs, *gradients
 
 
-__all__ = ["EngineUpdates", "PendingState", "TorchUpdates", "_addresses"]
+__all__ = ["EngineUpdates", "PendingState", "TorchUpdates"]

@@ -1,0 +1,82 @@
+"""Whether inputs fit a capture, and memory for the outputs they lead to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from n2d2 import errors
+from pytorch_interoperability.importer import Imported
+
+
+class Inputs:
+    """Checks the inputs of a capture in full when their extents change."""
+
+    def __init__(self, imported: Imported, name: str) -> None:
+        self._imported = imported
+        self._name = name
+        self._accepted: list[torch.Size] = []
+        self._like: list[torch.Tensor] = []  # never written, so the system gives no memory for large ones
+
+    def fit(self, xs: tuple[Any, ...]) -> bool:
+        """Whether these inputs are like those accepted last. Called in every step."""
+        if len(xs) != len(self._accepted):
+            return False
+        for x, shape in zip(xs, self._accepted, strict=True):
+            if not isinstance(x, torch.Tensor) or x.shape != shape or x.dtype is not torch.float32 or not x.is_cpu or not x.is_contiguous():
+                return False
+        return True
+
+    def accept(self, xs: tuple[Any, ...]) -> tuple[torch.Tensor, ...]:
+        """The inputs, made contiguous.
+
+        Raises:
+            n2d2.errors.N2D2Error: when they do not fit.
+        """
+        self._check(xs)
+        rows = xs[0].shape[0]
+        shapes = [[-d * rows if d < 0 else d for d in value.shape] for value in self._imported.graph.outputs]
+        self._like = [torch.empty(shape, dtype=torch.float32) for shape in shapes]
+        self._accepted = [x.shape for x in xs]
+        return tuple([x.contiguous() for x in xs])
+
+    def outputs(self) -> tuple[torch.Tensor, ...]:
+        """New tensors for the outputs of the inputs accepted last."""
+        return tuple([torch.empty_like(like) for like in self._like])
+
+    def _check(self, xs: tuple[Any, ...]) -> None:
+        imported, name = self._imported, self._name
+        inputs = imported.graph.inputs
+        if len(xs) != len(inputs):
+            raise errors.ValueError(f"{name}: expected {len(inputs)} inputs, got {len(xs)}")
+        for x, value in zip(xs, inputs, strict=True):
+            if not isinstance(x, torch.Tensor):
+                raise errors.TypeError(f"{name}: input '{value.name}' is a {type(x).__name__}, expected a torch.Tensor")
+            if x.dtype != torch.float32 or x.device.type != "cpu":
+                raise errors.TypeError(f"{name}: input '{value.name}' is {x.dtype} on {x.device}, expected torch.float32 on the CPU")
+            expected = value.shape
+            if x.dim() != len(expected) or any(e >= 0 and e != d for e, d in zip(expected, x.shape, strict=True)):
+                wanted = ", ".join("N" if e < 0 else str(e) for e in expected)
+                first = _first_reader(imported.graph, value)
+                raise errors.ShapeError(f"{name}: input '{value.name}' (read by {first}) has shape {list(x.shape)}, expected [{wanted}]")
+        rows = xs[0].shape[0]
+        if imported.fixed_rows is not None and rows != imported.fixed_rows:
+            raise errors.ShapeError(f"{name}: its forward fixes the batch to {imported.fixed_rows} rows, got {rows}; wrap it for that size")
+        if rows < imported.least_rows:
+            raise errors.ShapeError(f"{name}: its forward takes another path below {imported.least_rows} rows, got {rows}")
+
+
+def is_empty_batch(xs: tuple[Any, ...]) -> bool:
+    """Whether there is nothing to compute."""
+    return bool(xs) and isinstance(xs[0], torch.Tensor) and xs[0].dim() > 0 and xs[0].shape[0] == 0
+
+
+def _first_reader(graph: Any, value: Any) -> str:
+    for node in graph.nodes:
+        if any(v is not None and v == value for v in node.inputs):
+            return f"{node.op} '{node.path or node.name}'"
+    return "nothing"
+
+
+__all__ = ["Inputs", "is_empty_batch"]

@@ -1,0 +1,49 @@
+"""What a capture was made for, compared in every step: a change selects another capture, or asks for a new one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+SETTINGS = ("training", "p", "momentum")
+
+
+class Watch:
+    """A module's structure, and the numbers in its sub-modules that a capture holds as constants."""
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        modules = list(module.modules())
+        self._children = [(m._modules, list(m._modules.values())) for m in modules if m._modules]
+        self._tied = _tied(modules)
+        self._settings = [(vars(m), name, vars(m)[name]) for m in modules for name in SETTINGS if name in vars(m)]
+        self.key = tuple([value for _, _, value in self._settings])
+        """Equal for equal settings, as long as the structure is the same."""
+
+    def holds(self) -> bool:
+        """Whether everything is as it was. Called in every step; an equal number in another object counts as a change."""
+        for owner, name, value in self._settings:
+            if owner.get(name) is not value:
+                return False
+        return self.has_same_structure()
+
+    def has_same_structure(self) -> bool:
+        """Whether no sub-module was replaced, added or removed, and parameters of two names are still the same."""
+        for owner, children in self._children:
+            if [*owner.values()] != children:
+                return False
+        return not self._tied or all(first.get(name) is second.get(other) for first, name, second, other in self._tied)
+
+
+def _tied(modules: list[torch.nn.Module]) -> list[tuple[dict[str, Any], str, dict[str, Any], str]]:
+    places: dict[int, tuple[dict[str, Any], str]] = {}
+    tied = []
+    for module in modules:
+        for name, parameter in module._parameters.items():
+            first, key = places.setdefault(id(parameter), (module._parameters, name))
+            if parameter is not None and (first is not module._parameters or key != name):
+                tied.append((first, key, module._parameters, name))
+    return tied
+
+
+__all__ = ["Watch"]
