@@ -61,6 +61,19 @@ void backward(Network& network, std::int64_t state, const nb::list& output_gradi
   network.backward(call);
 }
 
+float step(Network& network, const nb::list& inputs, std::int64_t rows, std::uintptr_t targets, const char* loss, bool by_class,
+           std::uint64_t key) {
+  thread_local plan::StepCall call;
+  fill(call.inputs, inputs);
+  call.loss = loss;
+  call.by_class = by_class;
+  call.targets = reinterpret_cast<void*>(targets);
+  call.rows = rows;
+  call.key = key;
+  const nb::gil_scoped_release release;
+  return network.step(call);
+}
+
 FloatView view(nb::handle owner, float* memory, std::int64_t count) { return {memory, {static_cast<std::size_t>(count)}, owner}; }
 
 FloatView memory(nb::handle self, const std::string& name) {
@@ -127,6 +140,8 @@ void bind_network(nb::module_& m) {
            "key"_a = 0)
       .def("backward", &backward, "state"_a, "output_gradients"_a, "input_gradients"_a = nb::list(), "weights"_a = true,
            "accumulate"_a = false)
+      .def("step", &step, "inputs"_a, "rows"_a, "targets"_a, "loss"_a, "by_class"_a, "key"_a = 0,
+           "Forward, loss, backward and update as one run; returns the loss before the update.")
       .def("drop", &Network::drop, "state"_a, nogil)
       .def("update", &Network::update, nogil)
       .def("refresh", &Network::refresh, nogil)

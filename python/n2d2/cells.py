@@ -12,7 +12,7 @@ import numpy.typing as npt
 from n2d2 import errors
 from n2d2._cell_names import LAYOUT_OPERATORS, describe_cells, macs_of
 from n2d2._host import Engine, Host
-from n2d2._losses import LossNetwork
+from n2d2._losses import checked_targets
 from n2d2._summary import table_of
 from n2d2.loss import Loss
 from n2d2.solver import Solver
@@ -134,7 +134,6 @@ class DeepNetCell:
         self._host: Host = Engine(network, graph) if host is None else host
         self._cells = [Cell(self, *described) for described in describe_cells(graph, hidden)]
         self._by_name = {cell.name: cell for cell in self._cells}
-        self._losses: dict[Loss, LossNetwork] = {}
         self._layout = {entry[0]: (entry[1], entry[2]) for entry in [*network.parameters, *network.buffers]}
 
     def __iter__(self) -> Iterator[Cell]:
@@ -228,19 +227,12 @@ class DeepNetCell:
         if not isinstance(loss, Loss):
             raise errors.TypeError(f"loss: expected n2d2.loss.CrossEntropy() or n2d2.loss.MSE(), got {loss!r}")
         batch = self._checked(x)
-        network = self._losses.get(loss)
-        if network is None:
-            network = self._losses.setdefault(loss, LossNetwork(loss, self.graph.outputs[0].shape))
-        targets = network.checked(y, len(batch))
-        state, output = self._forward(batch, keep=True)
-        try:
-            value, gradient = network.run(output, targets)
-        except BaseException:
-            self.network.drop(state)
-            raise
-        self.network.backward(state, [gradient.ctypes.data])
-        self.network.update()
-        return value
+        targets = checked_targets(loss, self.graph.outputs[0].shape, y, len(batch))
+        key = self._host.prepare(True)
+        value = self.network.step(
+            [batch.ctypes.data], len(batch), targets.ctypes.data, loss.operator, targets.dtype == np.int64, key
+        )
+        return float(value)
 
     def _checked(self, x: Any) -> Array:
         expected = self.graph.inputs[0]

@@ -55,6 +55,10 @@ class Walker {
 
   Value* seed(Value& output, std::size_t index) {
     if (!active_.contains(&output)) return nullptr;
+    if (options_.from_loss) {
+      if (index == 0) add(&output, graph_.add_scalar(1.0F));
+      return nullptr;
+    }
     Value* gradient = graph_.add_input(fmt::format("gradient:output{}", index), output.type);
     add(&output, gradient);
     return gradient;

@@ -8,6 +8,7 @@ namespace n2d2::passes {
 
 struct AutodiffOptions {
   bool input_gradients = false;  ///< also differentiate the float inputs
+  bool from_loss = false;        ///< output 0 is a loss: its gradient is 1, and the other outputs are not differentiated
 };
 
 /// What the backward half reads and gives. Parameter gradients go to buffers named "gradient:<parameter>".

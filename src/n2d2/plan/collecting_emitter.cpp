@@ -7,13 +7,18 @@ void CollectingEmitter::begin(const ir::Node& node, const std::string& kernel) {
   label_ = node.label() + " " + kernel;
 }
 
-void CollectingEmitter::add(std::vector<Use> uses, Run run, bool single) {
-  auto& steps = node().phase() == ir::Phase::forward ? forward : backward;
-  steps.push_back({&node(), label_, std::move(uses), std::move(run), single, 0});
+PlannedStep& CollectingEmitter::add(std::vector<PlannedStep>& program, std::vector<Use> uses, Run run) {
+  PlannedStep& step = program.emplace_back();
+  step.node = &node();
+  step.label = label_;
+  step.uses = std::move(uses);
+  step.run = std::move(run);
+  return step;
 }
 
-void CollectingEmitter::single(Run run, std::vector<Use> extra) {
-  std::vector<Use> uses = std::move(extra);
+void CollectingEmitter::chunked_step(std::vector<Use> uses, Run run) { add(program(), std::move(uses), std::move(run)).chunked = true; }
+
+std::vector<Use> CollectingEmitter::whole_operands(std::vector<Use> uses) {
   const auto add_use = [&](Operand operand, bool is_write) {
     for (const Use& use : uses) {
       if (use.operand.storage() == operand.storage()) return;
@@ -24,8 +29,14 @@ void CollectingEmitter::single(Run run, std::vector<Use> extra) {
   for (std::size_t i = 0; i < node().inputs().size(); ++i) {
     if (node().input(i) != nullptr) add_use(in(i), false);
   }
-  add(std::move(uses), std::move(run), true);
+  return uses;
 }
+
+void CollectingEmitter::single(Run run, std::vector<Use> extra) {
+  add(program(), whole_operands(std::move(extra)), std::move(run)).single = true;
+}
+
+void CollectingEmitter::late(Run run, std::vector<Use> extra) { add(last, std::move(extra), std::move(run)).single = true; }
 
 void CollectingEmitter::pack(Operand, Operand, Run run) {
   const int turn = static_cast<int>(packs.size());

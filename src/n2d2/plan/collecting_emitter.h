@@ -18,17 +18,25 @@ class CollectingEmitter final : public Emitter {
   Operand operand(const ir::Value& value) override { return Operand(storages_.of(value)); }
   Operand partial_out(std::size_t i) override { return Operand(storages_.make_partial(*node().output(i))); }
   bool is_partial(std::size_t i) override { return storages_.of(*node().input(i))->per_lane; }
-  Operand scratch(std::int64_t bytes) override { return Operand(storages_.scratch("scratch of " + node().label(), bytes, -1)); }
+  Operand scratch(std::int64_t bytes, bool kept) override {
+    Storage* storage = storages_.scratch("scratch of " + node().label(), bytes, -1);
+    storage->kept = kept;
+    return Operand(storage);
+  }
   Operand packed(std::int64_t bytes) override { return Operand(storages_.scratch("packed for " + node().label(), bytes, kPacked)); }
-  void step(std::vector<Use> uses, Run run) override { add(std::move(uses), std::move(run), false); }
+  void step(std::vector<Use> uses, Run run) override { add(program(), std::move(uses), std::move(run)); }
   void single(Run run, std::vector<Use> extra) override;
+  void late(Run run, std::vector<Use> extra) override;
   void pack(Operand parameter, Operand packed, Run run) override;
 
-  std::vector<PlannedStep> forward, backward;
+  std::vector<PlannedStep> forward, backward, last;
   std::vector<Step> packs;
 
  private:
-  void add(std::vector<Use> uses, Run run, bool single);
+  void chunked_step(std::vector<Use> uses, Run run) override;
+  std::vector<PlannedStep>& program() { return node().phase() == ir::Phase::forward ? forward : backward; }
+  PlannedStep& add(std::vector<PlannedStep>& program, std::vector<Use> uses, Run run);
+  std::vector<Use> whole_operands(std::vector<Use> extra);
 
   StorageMap& storages_;
   std::int64_t capacity_;

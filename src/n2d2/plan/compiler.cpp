@@ -2,6 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "n2d2/core/error.h"
 #include "n2d2/passes/lane_sums.h"
 #include "n2d2/passes/output_copies.h"
@@ -29,6 +32,24 @@ double flops_per_row(const ir::Node& node) {
   return 2 * count(w) * static_cast<double>(extents[0] * extents[1] * y[0].size);
 }
 
+constexpr std::int64_t kChunkBytes = 512 * 1024;  // of activations: half of the second-level cache of one core
+
+/// Rows of a chunk by rule: a power of two, as many as keep what a lane makes of them in its cache. 0 when that is all.
+std::int64_t chunk_rows_of(const ir::Graph& graph, const PlanOptions& options) {
+  std::int64_t bytes = 1;
+  for (const auto& value : graph.values()) {
+    if (value->kind != ir::ValueKind::activation || !value->is_batched()) continue;
+    bytes += value->shape().elements_per_row() * static_cast<std::int64_t>(size_of(value->type.dtype));
+  }
+  std::int64_t rows = 1;
+  while (2 * rows * bytes <= kChunkBytes) rows *= 2;
+  return rows < (options.capacity + options.lanes - 1) / options.lanes ? rows : 0;
+}
+
+void append(std::vector<PlannedStep>& steps, std::vector<PlannedStep> more) {
+  std::move(more.begin(), more.end(), std::back_inserter(steps));
+}
+
 }  // namespace
 
 void Compiler::run() {
@@ -38,13 +59,18 @@ void Compiler::run() {
   for (const auto& node : plan_.graph_.nodes()) {
     if (!storages.is_elided(*node)) choose_kernel(emitter, *node);
   }
+  const bool is_step = plan_.options_.step;
+  if (is_step) append(emitter.forward, std::move(emitter.backward));
+  append(emitter.forward, std::move(emitter.last));
   assign_segments(emitter.forward);
   assign_segments(emitter.backward);
-  plan_.sizes_ = plan_memory({plan_.storages_, emitter.forward, emitter.backward, plan_.options_.capacity, plan_.options_.lanes});
+  const std::int64_t chunk_rows = chunk_rows_of(plan_.graph_, plan_.options_);
+  plan_.sizes_ = plan_memory({plan_.storages_, emitter.forward, emitter.backward, plan_.options_.capacity, plan_.options_.lanes, chunk_rows});
   plan_.pack_.segments.clear();
   if (!emitter.packs.empty()) plan_.pack_.segments.push_back(std::move(emitter.packs));
   plan_.forward_ = program_of(emitter.forward);
   plan_.backward_ = program_of(emitter.backward);
+  plan_.forward_.chunk_rows = plan_.backward_.chunk_rows = chunk_rows;
   plan_.bases_.assign(static_cast<std::size_t>(plan_.options_.lanes),
                       std::vector<char*>(static_cast<std::size_t>(storages.regions()), nullptr));
   bind_names(storages);
@@ -56,7 +82,7 @@ void Compiler::run_passes() {
   std::vector<ir::Value*> outputs = graph.outputs();
   forward_outputs_ = outputs.size();
   if (plan_.options_.keep) {
-    backward_ = passes::add_backward(graph, {.input_gradients = plan_.options_.input_gradients});
+    backward_ = passes::add_backward(graph, {.input_gradients = plan_.options_.input_gradients, .from_loss = plan_.options_.step});
     for (ir::Value* gradient : backward_.input_gradients) {
       if (gradient != nullptr) outputs.push_back(gradient);
     }
@@ -93,7 +119,7 @@ Program Compiler::program_of(std::vector<PlannedStep>& steps) {
     for (const Use& use : step.uses) bytes += static_cast<double>(use.operand.storage()->bytes_per_row);
     const double flops = step.node == last ? 0 : flops_per_row(*step.node);
     last = step.node;
-    program.segments.back().push_back({std::move(step.label), std::move(step.run), step.single, flops, bytes});
+    program.segments.back().push_back({std::move(step.label), std::move(step.run), step.single, step.chunked, flops, bytes});
   }
   return program;
 }

@@ -4,8 +4,7 @@
 
 namespace n2d2::plan {
 
-void Emitter::rows(Run run, std::vector<Use> extra) {
-  std::vector<Use> uses = std::move(extra);
+std::vector<Use> Emitter::with_defaults(std::vector<Use> uses) {
   const auto add = [&](Operand operand, Use use) {
     const bool given =
         std::any_of(uses.begin(), uses.end(), [&](const Use& other) { return other.operand.storage() == operand.storage(); });
@@ -16,7 +15,19 @@ void Emitter::rows(Run run, std::vector<Use> extra) {
   for (std::size_t i = 0; i < node().inputs().size(); ++i) {
     if (node().input(i) != nullptr) add(in(i), reads(in(i), access(*node().input(i))));
   }
-  step(std::move(uses), std::move(run));
+  return uses;
 }
+
+void Emitter::rows(Run run, std::vector<Use> extra) {
+  bool sums = false;
+  for (std::size_t i = 0; i < node().outputs().size(); ++i) {
+    const Storage* output = out(i).storage();
+    sums = sums || std::any_of(extra.begin(), extra.end(), [&](const Use& use) { return use.operand.storage() == output; });
+  }
+  std::vector<Use> uses = with_defaults(std::move(extra));
+  sums ? step(std::move(uses), std::move(run)) : chunked_step(std::move(uses), std::move(run));
+}
+
+void Emitter::summed_rows(Run run, std::vector<Use> extra) { chunked_step(with_defaults(std::move(extra)), std::move(run)); }
 
 }  // namespace n2d2::plan

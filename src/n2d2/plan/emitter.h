@@ -52,24 +52,31 @@ class Emitter {
   virtual Operand partial_out(std::size_t i = 0) = 0;
   /// Whether input `i` is such a sum; read it with Operand::copy_of for every lane, Access::all.
   virtual bool is_partial(std::size_t i) = 0;
-  /// Bytes per lane that live during this node only. Access::own.
-  virtual Operand scratch(std::int64_t bytes) = 0;
+  /// Bytes per lane that live during this node only. Access::own. `kept`: what a chunk writes the next one finds.
+  virtual Operand scratch(std::int64_t bytes, bool kept = false) = 0;
   /// Bytes for a packed copy of a parameter, filled by pack().
   virtual Operand packed(std::int64_t bytes) = 0;
 
   /// Adds a step to the program of the node's phase; every lane runs it.
   virtual void step(std::vector<Use> uses, Run run) = 0;
   /// The usual step: batched operands by rows, all others read whole. `extra` adds scratch, packed copies or partial sums
-  /// and replaces the default use of an operand.
+  /// and replaces the default use of an operand. The lane may be given its rows chunk by chunk, unless `extra` has partial sums.
   void rows(Run run, std::vector<Use> extra = {});
+  /// The same for a kernel whose partial sums go on from chunk to chunk: they begin with Lane::is_first.
+  void summed_rows(Run run, std::vector<Use> extra);
+  /// The same with all operands given, for one step of several of a node.
+  void sums_of_rows(std::vector<Use> uses, Run run) { chunked_step(std::move(uses), std::move(run)); }
   /// A step that lane 0 runs alone, on whole operands.
   virtual void single(Run run, std::vector<Use> extra = {}) = 0;
+  /// The same at the end of the program: for what nothing else waits for.
+  virtual void late(Run run, std::vector<Use> extra) = 0;
   /// Adds a step to the pack program, which runs before every training forward and when parameters moved. One lane runs it.
   virtual void pack(Operand parameter, Operand packed, Run run) = 0;
 
   virtual Operand operand(const ir::Value& value) = 0;
 
  protected:
+  virtual void chunked_step(std::vector<Use> uses, Run run) = 0;
   void bind(const ir::Node& node, std::int64_t capacity, int lanes) {
     node_ = &node;
     capacity_ = capacity;
@@ -77,6 +84,8 @@ class Emitter {
   }
 
  private:
+  std::vector<Use> with_defaults(std::vector<Use> extra);
+
   const ir::Node* node_ = nullptr;
   std::int64_t capacity_ = 0;
   int lanes_ = 1;

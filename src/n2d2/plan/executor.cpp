@@ -41,14 +41,35 @@ class Job {
     const bool is_timed = !program.nanoseconds.empty();
     try {
       for (std::size_t l = thread; l < lanes_.size(); l += threads) {
-        for (std::size_t i = 0; i < segment.size(); ++i) {
-          if (has_failed_.load(std::memory_order_relaxed)) return;
-          if (segment[i].single && lanes_[l].index != 0) continue;
-          is_timed ? run_timed(segment[i], lanes_[l], program.nanoseconds[l][first_step + i]) : segment[i].run(lanes_[l]);
+        const auto run_step = [&](std::size_t i, const Lane& lane) {
+          if (has_failed_.load(std::memory_order_relaxed) || (segment[i].single && lane.index != 0)) return;
+          is_timed ? run_timed(segment[i], lane, program.nanoseconds[l][first_step + i]) : segment[i].run(lane);
+        };
+        for (std::size_t i = 0; i < segment.size();) {
+          std::size_t end = i + 1;
+          while (segment[i].chunked && end < segment.size() && segment[end].chunked) ++end;
+          each_chunk(lanes_[l], segment[i].chunked ? program.chunk_rows : 0, [&](const Lane& lane) {
+            for (std::size_t step = i; step < end; ++step) run_step(step, lane);
+          });
+          i = end;
         }
       }
     } catch (...) {
       if (!has_failed_.exchange(true)) error_ = std::current_exception();
+    }
+  }
+
+  /// Calls body(lane with the rows of a chunk) for every chunk of the lane, once also when it has no rows.
+  template <class Body>
+  static void each_chunk(const Lane& lane, std::int64_t chunk_rows, const Body& body) {
+    if (chunk_rows <= 0 || lane.rows <= chunk_rows) return body(lane);
+    Lane chunk = lane;
+    for (std::int64_t row = 0; row < lane.rows; row += chunk_rows) {
+      chunk.row0 = lane.row0 + row;
+      chunk.rows = std::min(chunk_rows, lane.rows - row);
+      chunk.is_first = row == 0;
+      chunk.is_last = row + chunk_rows >= lane.rows;
+      body(chunk);
     }
   }
 

@@ -18,6 +18,10 @@ struct Lane {
   std::int64_t row0 = 0;
   std::int64_t rows = 0;
   std::int64_t total_rows = 0;
+  // A run of steps that keep to rows goes through the lane's rows chunk by chunk; row0 and rows are those of the chunk.
+  std::int64_t lane_row0 = 0;  ///< first row of the lane
+  bool is_first = true;        ///< chunk of the lane: partial sums begin
+  bool is_last = true;
   char* const* bases = nullptr;  ///< start of each region, see plan/storage.h
   const RunArguments* arguments = nullptr;
 };

@@ -76,14 +76,11 @@ void Network::set_solver(const std::string& parameter, std::shared_ptr<solvers::
   update_.reset();
 }
 
-void Network::check(const ForwardCall& call) const {
-  const auto graph = graphs_.find(call.mode);
-  if (graph == graphs_.end()) throw StateError("the network has no graph for this mode; call set_graph first");
-  const std::size_t inputs = input_counts_[static_cast<std::size_t>(call.mode)];
-  if (call.inputs.size() != inputs) throw ValueError(fmt::format("expected {} inputs, got {}", inputs, call.inputs.size()));
-  const std::size_t outputs = graph->second.outputs().size();
-  if (call.outputs.size() != outputs) throw ValueError(fmt::format("expected {} outputs, got {}", outputs, call.outputs.size()));
-  if (call.rows < 1) throw ShapeError(fmt::format("expected at least one row, got {}", call.rows));
+void Network::check(Mode mode, const std::vector<void*>& given, std::int64_t rows) const {
+  if (!graphs_.contains(mode)) throw StateError("the network has no graph for this mode; call set_graph first");
+  const std::size_t inputs = input_counts_[static_cast<std::size_t>(mode)];
+  if (given.size() != inputs) throw ValueError(fmt::format("expected {} inputs, got {}", inputs, given.size()));
+  if (rows < 1) throw ShapeError(fmt::format("expected at least one row, got {}", rows));
 }
 
 void Network::grow(std::int64_t rows) {
@@ -95,15 +92,29 @@ void Network::grow(std::int64_t rows) {
 std::shared_ptr<PlanEntry>& Network::plan_for(const PlanKey& key) {
   std::shared_ptr<PlanEntry>& entry = plans_[key];
   if (entry) return entry;
-  ir::Graph graph = graphs_.at(static_cast<Mode>(key.mode)).clone();
-  for (const auto& value : graph.values()) {
-    if (value->kind == ir::ValueKind::parameter) value->trainable = store_.find(value->name).trainable;
-  }
+  const ir::Graph graph = graph_for(key);
   auto made = std::make_shared<PlanEntry>();
   made->plan = std::make_unique<Plan>(
-      graph, backend_, PlanOptions{.capacity = capacity_, .lanes = lanes_, .keep = key.keep, .input_gradients = key.input_gradients});
+      graph, backend_,
+      PlanOptions{
+          .capacity = capacity_, .lanes = lanes_, .keep = key.keep, .input_gradients = key.input_gradients, .step = !key.loss.empty()});
   made->plan->set_profiling(is_profiling_);
   return entry = std::move(made);
+}
+
+ir::Graph Network::graph_for(const PlanKey& key) const {
+  ir::Graph graph = graphs_.at(static_cast<Mode>(key.mode)).clone();
+  for (const auto& value : graph.values()) {
+    if (value->kind == ir::ValueKind::parameter) value->trainable = store_.entries().at(value->name).trainable;
+  }
+  if (key.loss.empty()) return graph;
+  ir::Value* output = graph.outputs().front();
+  const Shape& shape = output->shape();
+  ir::TensorType targets{shape, DType::float32};
+  if (key.by_class) targets = {shape.rank() > 0 ? Shape{shape[0]} : Shape{}, DType::int64};
+  ir::Value* given = graph.add_input("targets", targets);
+  graph.set_outputs({graph.add_node(key.loss, {output, given}, {}, {.name = "loss"}).output()});
+  return graph;
 }
 
 void Network::bind_state(PlanEntry& entry) {
@@ -121,7 +132,9 @@ void Network::prepare(PlanEntry& entry, const std::vector<void*>& inputs) {
 
 std::int64_t Network::forward(const ForwardCall& call) {
   const std::lock_guard lock(mutex_);
-  check(call);
+  check(call.mode, call.inputs, call.rows);
+  const std::size_t outputs = graphs_.at(call.mode).outputs().size();
+  if (call.outputs.size() != outputs) throw ValueError(fmt::format("expected {} outputs, got {}", outputs, call.outputs.size()));
   grow(call.rows);
   const std::shared_ptr<PlanEntry>& entry =
       plan_for({.mode = static_cast<int>(call.mode), .keep = call.keep, .input_gradients = call.keep && call.input_gradients});
@@ -178,6 +191,29 @@ void Network::backward(const BackwardCall& call) {
   pending_.release(pending);
 }
 
+float Network::step(const StepCall& call) {
+  const std::lock_guard lock(mutex_);
+  check(Mode::train, call.inputs, call.rows);
+  grow(call.rows);
+  const std::shared_ptr<PlanEntry>& entry = plan_for({.mode = 0, .keep = true, .loss = call.loss, .by_class = call.by_class});
+  Plan& plan = *entry->plan;
+  if (!update_) update_ = std::make_unique<UpdateProgram>(store_, backend_, lanes_);
+  bind_state(*entry);
+  const Externals& externals = plan.externals();
+  for (std::size_t i = 0; i < call.inputs.size(); ++i) plan.bind(externals.inputs[i], call.inputs[i]);
+  plan.bind(externals.inputs.at(call.inputs.size()), call.targets);
+  float loss = 0;
+  plan.bind(externals.outputs.front(), &loss);
+  for (const std::string& name : externals.gradients_of) store_.find(name).has_gradient = true;
+  update_->begin(call.rows);
+  plan.step(call.rows, RunArguments{.random_key = call.key}, update_->program());
+  update_->end();
+  rows_since_update_ = 0;
+  ++update_count_;
+  ++weights_version_;
+  return loss;
+}
+
 void Network::drop(std::int64_t state) {
   const std::lock_guard lock(mutex_);
   pending_.release(pending_.find(state));
@@ -209,7 +245,7 @@ std::string Network::plan_text() {
 
 std::string Network::title_of(const PlanKey& key, const PlanEntry& entry) const {
   return fmt::format("== plan: {}{}{}, up to {} rows, {} lanes\n", key.mode == 0 ? "train" : "evaluate", key.keep ? ", backward" : "",
-                     key.input_gradients ? ", input gradients" : "", entry.plan->options().capacity, lanes_);
+                     !key.loss.empty() ? ", " + key.loss : key.input_gradients ? ", input gradients" : "", entry.plan->options().capacity, lanes_);
 }
 
 void Network::set_profiling(bool on) {

@@ -36,6 +36,16 @@ struct BackwardCall {
   bool accumulate = false;              ///< add to the stored gradients
 };
 
+/// A training step with its loss. Losses are nodes with inputs (output 0 of the network, targets).
+struct StepCall {
+  std::vector<void*> inputs;  ///< as in ForwardCall
+  std::string loss;           ///< operator
+  bool by_class = false;      ///< targets are int64 [rows]; else float32 as the output
+  void* targets = nullptr;
+  std::int64_t rows = 0;
+  std::uint64_t key = 0;
+};
+
 class Network {
  public:
   /// `lanes` 0: by rule (N2D2_NUM_LANES, else the allowed cores).
@@ -50,6 +60,8 @@ class Network {
   /// Returns the id of the pending state when `keep`, else 0.
   std::int64_t forward(const ForwardCall& call);
   void backward(const BackwardCall& call);
+  /// Forward, loss, backward and update as one run; returns the loss before the update.
+  float step(const StepCall& call);
   void drop(std::int64_t state);
   void update();
   /// Parameters were written by others: evaluation packs them anew.
@@ -68,8 +80,9 @@ class Network {
 
  private:
   std::shared_ptr<PlanEntry>& plan_for(const PlanKey& key);
+  ir::Graph graph_for(const PlanKey& key) const;
   void grow(std::int64_t rows);
-  void check(const ForwardCall& call) const;
+  void check(Mode mode, const std::vector<void*>& given, std::int64_t rows) const;
   void bind_state(PlanEntry& entry);
   void prepare(PlanEntry& entry, const std::vector<void*>& inputs);
   std::string title_of(const PlanKey& key, const PlanEntry& entry) const;

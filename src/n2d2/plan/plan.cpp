@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "n2d2/plan/compiler.h"
 #include "n2d2/plan/executor.h"
@@ -15,7 +16,7 @@ namespace {
 void append(std::string& text, const char* title, const Program& program) {
   text += fmt::format("{}:\n", title);
   for (std::size_t s = 0; s < program.segments.size(); ++s) {
-    for (const Step& step : program.segments[s]) text += fmt::format("  {:3} {}{}\n", s, step.label, step.single ? " (lane 0)" : "");
+    for (const Step& step : program.segments[s]) text += fmt::format("  {:3} {}{}{}\n", s, step.label, step.single ? " (lane 0)" : "", step.chunked ? " (chunks)" : "");
   }
 }
 
@@ -53,12 +54,15 @@ std::unique_ptr<SavedBlock> Plan::make_saved_block() const {
   return block;
 }
 
-void Plan::pack() { run(pack_, 0, RunArguments{}); }
-void Plan::forward(std::int64_t rows, const RunArguments& arguments) { run(forward_, rows, arguments); }
-void Plan::backward(std::int64_t rows, const RunArguments& arguments) { run(backward_, rows, arguments); }
+void Plan::pack() { run(std::array{&std::as_const(pack_)}, 0, RunArguments{}); }
+void Plan::forward(std::int64_t rows, const RunArguments& arguments) { run(std::array{&std::as_const(forward_)}, rows, arguments); }
+void Plan::backward(std::int64_t rows, const RunArguments& arguments) { run(std::array{&std::as_const(backward_)}, rows, arguments); }
 
-void Plan::run(const Program& program, std::int64_t rows, const RunArguments& arguments) {
-  if (program.empty()) return;
+void Plan::step(std::int64_t rows, const RunArguments& arguments, const Program& update) {
+  run(std::array{&std::as_const(pack_), &std::as_const(forward_), &update}, rows, arguments);
+}
+
+void Plan::run(std::span<const Program* const> programs, std::int64_t rows, const RunArguments& arguments) {
   for (int index = 0; index < options_.lanes; ++index) {
     const Range range = part_of(rows, index, options_.lanes);
     run_lanes_[static_cast<std::size_t>(index)] = {.index = index,
@@ -66,13 +70,15 @@ void Plan::run(const Program& program, std::int64_t rows, const RunArguments& ar
                                                    .row0 = range.begin,
                                                    .rows = range.size(),
                                                    .total_rows = rows,
+                                                   .lane_row0 = range.begin,
                                                    .bases = bases_[static_cast<std::size_t>(index)].data(),
                                                    .arguments = &arguments};
   }
-  const auto which = &program == &pack_ ? 0 : &program == &forward_ ? 1 : 2;
-  ++timed_runs_[which];
-  timed_rows_[which] += rows;
-  const std::array<const Program*, 1> programs = {&program};
+  for (const Program* program : programs) {
+    const auto which = program == &pack_ ? 0 : program == &forward_ ? 1 : 2;
+    ++timed_runs_[which];
+    timed_rows_[which] += rows;
+  }
   plan::run(programs, run_lanes_);
 }
 
@@ -95,6 +101,7 @@ std::string Plan::profile_text() const {
 
 std::string Plan::text() const {
   std::string text = ir::to_text(graph_);
+  if (forward_.chunk_rows > 0) text += fmt::format("chunks of {} rows\n", forward_.chunk_rows);
   append(text, "pack", pack_);
   append(text, "forward", forward_);
   append(text, "backward", backward_);

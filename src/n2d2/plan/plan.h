@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,8 @@ struct PlanOptions {
   int lanes = 1;
   bool keep = false;             ///< also make the backward program
   bool input_gradients = false;  ///< backward also gives the gradients of the float inputs
+  /// Forward and backward in one program: output 0 is a loss, whose gradient is 1; the others are not differentiated.
+  bool step = false;
 };
 
 /// What a plan needs from outside, by region; -1 where the plan does not have it.
@@ -57,6 +60,8 @@ class Plan {
   void pack();
   void forward(std::int64_t rows, const RunArguments& arguments);
   void backward(std::int64_t rows, const RunArguments& arguments);
+  /// Of a plan in step form: pack, forward and backward, then `update`, as one run.
+  void step(std::int64_t rows, const RunArguments& arguments, const Program& update);
 
   /// Times every step from now on, or no longer.
   void set_profiling(bool on);
@@ -68,7 +73,7 @@ class Plan {
 
  private:
   friend class Compiler;
-  void run(const Program& program, std::int64_t rows, const RunArguments& arguments);
+  void run(std::span<const Program* const> programs, std::int64_t rows, const RunArguments& arguments);
 
   PlanOptions options_;
   ir::Graph graph_;

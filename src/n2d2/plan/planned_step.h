@@ -14,6 +14,7 @@ struct PlannedStep {
   std::vector<Use> uses;
   Run run;
   bool single = false;
+  bool chunked = false;
   int segment = 0;
 };
 

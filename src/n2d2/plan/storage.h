@@ -26,6 +26,9 @@ struct Storage {
   std::int64_t bytes = 0;          ///< of any other
   bool batched = false;
   bool per_lane = false;  ///< each lane has a copy of its own: scratch, partial sums
+  bool partial = false;   ///< a sum over the rows of a lane
+  bool kept = false;      ///< scratch: from chunk to chunk
+  bool chunked = false;   ///< only the rows of one chunk exist
   int region = -1;
   std::int64_t offset = 0;
 };
@@ -42,7 +45,8 @@ class Operand {
   template <class T = float>
   T* rows(const Lane& lane) const {
     const bool own = storage_->region == kLocal || storage_->region == kSavedLocal;
-    return reinterpret_cast<T*>(start(lane) + (own ? 0 : lane.row0 * storage_->bytes_per_row));
+    const std::int64_t row = !own ? lane.row0 : storage_->chunked ? 0 : lane.row0 - lane.lane_row0;
+    return reinterpret_cast<T*>(start(lane) + row * storage_->bytes_per_row);
   }
   /// Row 0 of all rows, or the start of a value that is not batched. For access by `Access::all` or `Access::features`.
   template <class T = float>

@@ -79,6 +79,7 @@ Storage* StorageMap::of(const ir::Value& value) {
 Storage* StorageMap::make_partial(const ir::Value& value) {
   Storage* storage = of(value);
   storage->per_lane = true;
+  storage->partial = true;
   storage->bytes = whole_lines(storage->bytes);
   return storage;
 }

@@ -43,14 +43,22 @@ void UpdateProgram::update_slice(const Lane& lane) const {
   }
 }
 
-void UpdateProgram::run(std::int64_t rows) {
+void UpdateProgram::begin(std::int64_t rows) {
   for (const auto& group : groups_) {
     const bool used = std::any_of(group->entries.begin(), group->entries.end(), [](const StateEntry* e) { return e->has_gradient; });
     if (used) group->arguments = group->solver->next(rows);
   }
+}
+
+void UpdateProgram::end() {
+  for (const Segment& segment : segments_) segment.entry->has_gradient = false;
+}
+
+void UpdateProgram::run(std::int64_t rows) {
+  begin(rows);
   const std::array<const Program*, 1> programs = {&program_};
   plan::run(programs, run_lanes_);
-  for (const Segment& segment : segments_) segment.entry->has_gradient = false;
+  end();
 }
 
 }  // namespace n2d2::plan

@@ -19,6 +19,10 @@ class UpdateProgram {
 
   /// Applies the gradients stored since the last update; `rows` is the number of rows they were made from.
   void run(std::int64_t rows);
+  /// The same in three parts: between begin() and end() somebody runs program() on all lanes.
+  void begin(std::int64_t rows);
+  const Program& program() const { return program_; }
+  void end();
 
  private:
   struct Group {

@@ -18,6 +18,7 @@ constexpr std::int64_t kRowsForPacking = 16;           // from here on a packed 
 constexpr std::int64_t kRowsForFeatures = 16;          // rows of a lane: up to here lanes may share out a large weight instead of the rows
 constexpr std::int64_t kWeightsForFeatures = 1 << 18;  // floats that every lane would have to read
 constexpr std::int64_t kGradientsForFeatures = 2048;   // floats of a weight gradient that are worth a barrier
+constexpr std::int64_t kSumsForChunks = 1 << 15;       // floats of a weight gradient that may be read and written for every chunk
 constexpr std::int64_t kGrain = 16;                    // features: slices of lanes begin at whole cache lines
 
 /// One of the three extents of the product: a number, or so many per row of the batch.
@@ -229,7 +230,8 @@ void prepare_partial(Emitter& emit, Product product) {
   const Reading reading = plan_reading(emit, product, product.m.dim.size);
   std::vector<plan::Use> extra = {plan::writes(product.y.operand, Access::own)};
   if (reading.scratch) extra.push_back(plan::writes(reading.scratch, Access::own));
-  emit.rows(
+  const bool goes_on = product.m.dim.size * product.n.dim.size <= kSumsForChunks && product.alpha == 1.0F;
+  const auto run_lane =
       [product, reading](const Lane& lane) {
         GemmTask task = task_of(product);
         task.m = product.m.dim.size;
@@ -237,9 +239,14 @@ void prepare_partial(Emitter& emit, Product product) {
         task.a = product.a.operand.rows(lane);
         task.b = product.b.operand.rows(lane);
         task.y = product.y.operand.own(lane);
+        if (!lane.is_first) {
+          task.c = task.y;
+          task.c_m = task.y_m;
+          task.c_n = 1;
+        }
         run(task, reading, lane, {0, product.n.dim.size});
-      },
-      std::move(extra));
+      };
+  goes_on ? emit.summed_rows(run_lane, std::move(extra)) : emit.rows(run_lane, std::move(extra));
 }
 
 /// Whether sharing out the features of a weight gradient, at the price of a barrier, beats a copy of it per lane.

@@ -16,13 +16,13 @@ using plan::Operand;
 /// Adds the lanes' sums in order and divides by `per_row` times the rows.
 void emit_mean(Emitter& emit, const Operand& sums, double per_row) {
   const auto loss = emit.out();
-  emit.single(
+  emit.late(
       [=](const Lane& lane) {
         double total = 0;
         for (int index = 0; index < lane.count; ++index) total += *sums.copy_of<double>(index, lane);
         *loss.all(lane) = static_cast<float>(total / (per_row * static_cast<double>(lane.total_rows)));
       },
-      {plan::reads(sums, Access::all)});
+      {plan::reads(sums, Access::all), plan::writes(loss, Access::all)});
 }
 
 double log_sum_exp(const float* x, std::int64_t n) {
@@ -53,16 +53,17 @@ void cross_entropy(Emitter& emit) {
   const std::int64_t multiple = emit.node().input_shape(0)[0].size;
   const bool by_class = has_classes(*emit.node().input(1));
   const auto scores = emit.in(0), labels = emit.in(1);
-  const auto sums = emit.scratch(sizeof(double));
-  emit.step({plan::reads(scores, Access::rows), plan::reads(labels, Access::rows), plan::writes(sums, Access::own)}, [=](const Lane& lane) {
-    double total = 0;
+  const auto sums = emit.scratch(sizeof(double), true);
+  const auto sum = [=](const Lane& lane) {
+    double total = lane.is_first ? 0 : *sums.own<double>(lane);
     for (std::int64_t row = 0; row < lane.rows * multiple; ++row) {
       const float* x = scores.rows(lane) + row * classes;
       total +=
           by_class ? row_loss(x, labels.rows<std::int64_t>(lane)[row], classes) : row_loss(x, labels.rows(lane) + row * classes, classes);
     }
     *sums.own<double>(lane) = total;
-  });
+  };
+  emit.sums_of_rows({plan::reads(scores, Access::rows), plan::reads(labels, Access::rows), plan::writes(sums, Access::own)}, sum);
   emit_mean(emit, sums, static_cast<double>(multiple));
 }
 
@@ -93,12 +94,12 @@ void cross_entropy_grad(Emitter& emit) {
 void mean_squared_error(Emitter& emit) {
   const std::int64_t count = emit.node().input_shape(0).elements_per_row();
   const auto prediction = emit.in(0), target = emit.in(1);
-  const auto sums = emit.scratch(sizeof(double));
-  emit.step({plan::reads(prediction, Access::rows), plan::reads(target, Access::rows), plan::writes(sums, Access::own)},
+  const auto sums = emit.scratch(sizeof(double), true);
+  emit.sums_of_rows({plan::reads(prediction, Access::rows), plan::reads(target, Access::rows), plan::writes(sums, Access::own)},
             [=](const Lane& lane) {
               const float* p = prediction.rows(lane);
               const float* t = target.rows(lane);
-              double total = 0;
+              double total = lane.is_first ? 0 : *sums.own<double>(lane);
               for (std::int64_t i = 0; i < lane.rows * count; ++i) {
                 const double error = static_cast<double>(p[i]) - static_cast<double>(t[i]);
                 total += error * error;

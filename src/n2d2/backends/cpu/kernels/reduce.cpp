@@ -71,7 +71,7 @@ void reduce(Emitter& emit, const std::vector<std::int64_t>& small_strides, const
     });
   };
   const auto x = emit.in(0);
-  const auto scratch = emit.scratch(sums * static_cast<std::int64_t>(sizeof(double)));
+  const auto scratch = emit.scratch(sums * static_cast<std::int64_t>(sizeof(double)), true);
   const auto finish = [=](float* to, const double* from, std::int64_t total_rows) {
     const double divisor = count.at(total_rows);
     for (std::int64_t i = 0; i < sums; ++i) to[i] = static_cast<float>(from[i] / divisor);
@@ -101,12 +101,12 @@ void reduce(Emitter& emit, const std::vector<std::int64_t>& small_strides, const
         {plan::writes(scratch, Access::own)});
   }
   const auto y = emit.partial_out();
-  emit.rows(
+  emit.summed_rows(
       [=](const Lane& lane) {
         auto* acc = scratch.own<double>(lane);
-        std::fill(acc, acc + sums, 0.0);
+        if (lane.is_first) std::fill(acc, acc + sums, 0.0);
         add(acc, x.rows(lane), lane.rows);
-        finish(y.own(lane), acc, lane.total_rows);
+        if (lane.is_last) finish(y.own(lane), acc, lane.total_rows);
       },
       {plan::writes(y, Access::own), plan::writes(scratch, Access::own)});
 }

@@ -31,7 +31,7 @@ struct WeightSums {
     sums_bytes = whole_lines(s.conv.channels[1] * s.weights * 4);
     gradients_at = own_bytes + sums_bytes;
     image_at = gradients_at + whole_lines(s.pool.floats_out() * 4);
-    scratch = emit.scratch(image_at + s.image.bytes());
+    scratch = emit.scratch(image_at + s.image.bytes(), true);
   }
   std::vector<plan::Use> uses() const {
     std::vector<plan::Use> extra = {plan::writes(dw, Access::own), plan::writes(scratch, Access::own)};
@@ -44,9 +44,11 @@ struct WeightSums {
     const std::int64_t channels = s.conv.channels[1], places = static_cast<std::int64_t>(s.windows.size());
     char* memory = scratch.own<char>(lane);
     auto* sums = reinterpret_cast<float*>(memory + own_bytes);
-    std::memset(sums, 0, static_cast<std::size_t>(sums_bytes));
-    if (db) std::fill(db.own(lane), db.own(lane) + channels, 0.0F);
-    s.image.clear(memory + image_at);
+    if (lane.is_first) {
+      std::memset(sums, 0, static_cast<std::size_t>(sums_bytes));
+      if (db) std::fill(db.own(lane), db.own(lane) + channels, 0.0F);
+      s.image.clear(memory + image_at);
+    }
     for (std::int64_t row = 0; row < lane.rows * s.conv.rows_per_row; ++row) {
       const float* image = s.image.fill(x.rows(lane) + row * s.conv.floats_in(), memory + image_at);
       const Pooled of_image = pooled.at(lane, row * s.pool.floats_out());
@@ -54,14 +56,14 @@ struct WeightSums {
       add(memory, sums, gradients, of_image.argmax, image);
       if (db) simd().sum_rows(gradients, places, channels, db.own(lane));
     }
-    copy.run(1, sums, dw.own(lane));
+    if (lane.is_last) copy.run(1, sums, dw.own(lane));
   }
 };
 
 void prepare_lists(Emitter& emit, const Sparse& s) {
   const std::int64_t channels = s.conv.channels[1], room = static_cast<std::int64_t>(s.windows.size());
   const auto work = std::make_shared<WeightSums>(emit, s, Lists::bytes(channels, room), s.weight_strides());
-  emit.rows(
+  emit.summed_rows(
       [=](const Lane& lane) {
         const Sparse& sparse = work->s;
         const SparsePatch patch{sparse.conv.kernel[0], sparse.run(), sparse.image_row(), sparse.run()};
@@ -111,7 +113,7 @@ void prepare_pick(Emitter& emit, const Sparse& s, const SparsePick& geometry) {
   const std::int64_t channels = s.conv.channels[1];
   const std::vector<std::int64_t> strides = {1, channels, s.run() * channels, s.conv.channels[0] * channels};
   const auto work = std::make_shared<WeightSums>(emit, s, 0, strides);
-  emit.rows(
+  emit.summed_rows(
       [=](const Lane& lane) {
         SparsePick pick = geometry;
         pick.windows = windows.data();
