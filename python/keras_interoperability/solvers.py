@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import numpy as np
 
+from keras_interoperability.rates import shortest
 from n2d2 import errors
 from n2d2.solver import SGD, Adam, Solver
 
@@ -74,9 +74,4 @@ def _rate(optimizer: Any) -> float:
     return shortest(float(optimizer.learning_rate))
 
 
-def shortest(number: float) -> float:
-    """The shortest decimal that is the same float32: Keras keeps 0.001 as 0.0010000000474974513."""
-    return float(str(np.float32(number)))
-
-
-__all__ = ["SolverProxy", "optimizer_and_solver", "shortest"]
+__all__ = ["SolverProxy", "optimizer_and_solver"]
