@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from keras_interoperability.capture import functional_of
+from keras_interoperability.checkpoint import keep_state
 from keras_interoperability.feed import feed_evaluate, feed_fit, feed_predict
 from keras_interoperability.session import Session
 from keras_interoperability.solvers import SolverProxy, optimizer_and_solver
@@ -78,6 +79,7 @@ class CustomSequential(keras.Sequential):
         )
         self._use(solver)
         self._box["steps"] = Steps(self, self._session, solver)
+        keep_state(self.optimizer, self._session, solver)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """As Keras; called when a saved model is loaded."""
