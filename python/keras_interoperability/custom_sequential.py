@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import warnings
 from typing import Any
@@ -10,10 +11,11 @@ import keras
 import tensorflow as tf
 
 from keras_interoperability.capture import functional_of
-from keras_interoperability.mirror import Counter
+from keras_interoperability.checkpoint import keep_state
+from keras_interoperability.feed import feed_evaluate, feed_fit, feed_predict
 from keras_interoperability.session import Session
-from keras_interoperability.solvers import SolverProxy, optimizer_and_solver, shortest
-from keras_interoperability.steps import make_losses, predict_steps, test_step, train_step
+from keras_interoperability.solvers import SolverProxy, optimizer_and_solver
+from keras_interoperability.steps import Steps, predict_steps, repeated
 from n2d2.cells import LAYOUT_OPERATORS, DeepNetCell
 from n2d2.solver import SGD, Solver
 
@@ -75,8 +77,9 @@ class CustomSequential(keras.Sequential):
             jit_compile=False,
             auto_scale_loss=auto_scale_loss,
         )
-        self._box["counter"] = Counter(self.optimizer.iterations)
         self._use(solver)
+        self._box["steps"] = Steps(self, self._session, solver)
+        keep_state(self.optimizer, self._session, solver)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """As Keras; called when a saved model is loaded."""
@@ -86,41 +89,41 @@ class CustomSequential(keras.Sequential):
 
     def _use(self, solver: Solver) -> None:
         self._session.compile(solver)
-        self._box.update(solver=solver, losses=None, rate=solver.learning_rate, updates=0)
+        self._box["solver"] = solver
         self.train_function: Any = None
         self.test_function: Any = None
         self.predict_function: Any = None
 
-    def _traced_losses(self) -> Any:
-        if self._box["losses"] is None:
-            self._box["losses"] = make_losses(self, self._session)
-        return self._box["losses"]
+    # Training: arrays are fed from here, everything else by Keras.
 
-    def _push_rate(self) -> None:
-        """The learning rate shown at `model.optimizer` reaches the solver."""
-        rate = shortest(float(self.optimizer.learning_rate))
-        if rate != self._box["rate"]:
-            self._box["solver"].learning_rate = self._box["rate"] = rate
+    @functools.wraps(keras.Sequential.fit)
+    def fit(self, *args: Any, **kwargs: Any) -> Any:
+        return super().fit(**feed_fit(self, args, kwargs))
 
-    def _count_update(self) -> None:
-        self._box["counter"].add()
+    @functools.wraps(keras.Sequential.evaluate)
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        return super().evaluate(**feed_evaluate(self, args, kwargs))
 
-    # What fit, evaluate and predict call.
+    @functools.wraps(keras.Sequential.predict)
+    def predict(self, *args: Any, **kwargs: Any) -> Any:
+        return super().predict(**feed_predict(self, args, kwargs))
+
+    # What Keras' fit, evaluate and predict call.
 
     def make_train_function(self, force: bool = False) -> Any:
         """The function that `fit` calls for every batch."""
         self._session.mirror.check()
+        steps = self._box["steps"]
+        steps.rate.mark_stale()
         if self.train_function is None or force:
-            train_loss = self._traced_losses()[0]
-            self.train_function = self._repeated(lambda data: train_step(self, self._session, train_loss, data))
+            self.train_function = repeated(self, steps.train)
         return self.train_function
 
     def make_test_function(self, force: bool = False) -> Any:
         """The function that `evaluate` calls for every batch."""
         self._session.mirror.check()
         if self.test_function is None or force:
-            test_loss = self._traced_losses()[1]
-            self.test_function = self._repeated(lambda data: test_step(self._session, test_loss, data))
+            self.test_function = repeated(self, self._box["steps"].test)
         return self.test_function
 
     def make_predict_function(self, force: bool = False) -> Any:
@@ -130,18 +133,42 @@ class CustomSequential(keras.Sequential):
             self.predict_function = lambda batches: predict_steps(self, self._session, batches)
         return self.predict_function
 
-    def _repeated(self, step: Any) -> Any:
-        def run(iterator: Any) -> Any:
-            logs = step(next(iterator))
-            for _ in range(self.steps_per_execution - 1):
-                try:
-                    data = next(iterator)
-                except (StopIteration, tf.errors.OutOfRangeError):
-                    break
-                logs = step(data)
-            return logs
+    # Metrics: their sums are kept in Python while loss and metrics are computed without TensorFlow.
 
-        return run
+    def _native(self) -> Any:
+        steps = self._box.get("steps")
+        return None if steps is None else steps.native
+
+    @property
+    def metrics(self) -> list[Any]:
+        """Keras' metric objects, brought up to date."""
+        native = self._native()
+        if native is not None:
+            native.hand_over()
+        return self._keras_metrics()
+
+    def _keras_metrics(self) -> list[Any]:
+        return list(super().metrics)
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Loss and metrics since the last reset."""
+        native = self._native()
+        return native.logs() if native is not None and native.is_ahead else super().get_metrics_result()
+
+    def reset_metrics(self) -> None:
+        """Forgets what was counted."""
+        native = self._native()
+        if native is None:
+            super().reset_metrics()
+        else:
+            native.reset()
+
+    def _flatten_metrics_in_order(self, logs: dict[str, Any]) -> Any:
+        native = self._native()
+        if native is None or not native.is_ahead:
+            return super()._flatten_metrics_in_order(logs)
+        values = [logs[name] for name in native.names_in_order]
+        return values[0] if len(values) == 1 else values
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The model's output: by the engine for plain inference, by Keras under a gradient tape, in a trace or in training mode."""

@@ -6,6 +6,9 @@ update. Writing a variable detaches it; the hook here copies the value into the 
 
 from __future__ import annotations
 
+import gc
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,7 @@ import tensorflow as tf
 
 _ATTACHED: dict[type, type] = {}
 _COUNTED: dict[type, type] = {}
+_WATCHED: dict[type, type] = {}
 
 
 def _attached_class(cls: type) -> type:
@@ -28,8 +32,7 @@ def _attached_class(cls: type) -> type:
                 if mirror is not None and tf.executing_eagerly():
                     mirror.attach(self)
 
-        Attached.__name__ = cls.__name__
-        Attached.__qualname__ = cls.__qualname__
+        _renamed(Attached, cls)
         _ATTACHED[cls] = Attached
     return _ATTACHED[cls]
 
@@ -37,8 +40,9 @@ def _attached_class(cls: type) -> type:
 class Mirror:
     """The engine's memory of a model's variables."""
 
-    def __init__(self, network: Any, variables: dict[str, Any]) -> None:
+    def __init__(self, network: Any, variables: dict[str, Any], owner: Any) -> None:
         self._network = network
+        self.owner = weakref.ref(owner)
         self._buffers: dict[int, Any] = {}
         self._variables = list(variables.values())
         for name, variable in variables.items():
@@ -62,28 +66,46 @@ class Mirror:
                 self.attach(variable)
 
 
+def wrapped_in(variables: list[Any]) -> Any:
+    """The owner of the mirror that holds any of the variables, None when there is no such owner or it is gone."""
+    mirrors = [v.__dict__["_n2d2_mirror"] for v in variables if "_n2d2_mirror" in v.__dict__]
+    if any(mirror.owner() is not None for mirror in mirrors):
+        gc.collect()  # a model and its functions refer to each other: one that was dropped may still be there
+    return next((owner for mirror in mirrors if (owner := mirror.owner()) is not None), None)
+
+
 class Counter:
     """Counts updates without touching TensorFlow: the variable takes over the count when it is read."""
 
     def __init__(self, variable: Any) -> None:
         self._variable = variable
+        self._base: int | None = None
         self._pending = 0
         if not hasattr(variable, "_n2d2_counter"):
             variable.__class__ = _counted_class(type(variable))
         object.__setattr__(variable, "_n2d2_counter", self)
+
+    @property
+    def count(self) -> int:
+        """Updates so far."""
+        if self._base is None:
+            self._base = int(self._variable._value.numpy())
+        return self._base + self._pending
 
     def add(self) -> None:
         """One more update."""
         self._pending += 1
 
     def clear(self) -> None:
-        """The variable was written: it counts from there."""
+        """The variable is written: the count goes on from there."""
+        self._base = None
         self._pending = 0
 
     def flush(self) -> None:
         """Hands the count to the variable."""
         if self._pending and tf.executing_eagerly():
             pending, self._pending = self._pending, 0
+            self._base = None
             self._variable._value.assign_add(pending)
 
 
@@ -103,10 +125,38 @@ def _counted_class(cls: type) -> type:
                 self.__dict__["_n2d2_counter"].clear()
                 super()._direct_assign(value)
 
-        Counted.__name__ = cls.__name__
-        Counted.__qualname__ = cls.__qualname__
+        _renamed(Counted, cls)
         _COUNTED[cls] = Counted
     return _COUNTED[cls]
+
+
+def watch(variable: Any, on_assign: Callable[[], None]) -> None:
+    """Calls `on_assign` whenever the variable is assigned; one watcher a variable."""
+    if not hasattr(variable, "_n2d2_watcher"):
+        variable.__class__ = _watched_class(type(variable))
+    object.__setattr__(variable, "_n2d2_watcher", on_assign)
+
+
+def _watched_class(cls: type) -> type:
+    """The variable's class with the hook on assignment."""
+    if cls not in _WATCHED:
+
+        class Watched(cls):  # type: ignore[misc, valid-type]
+            """A variable that tells when it is assigned."""
+
+            def _direct_assign(self, value: Any) -> None:
+                super()._direct_assign(value)
+                self.__dict__["_n2d2_watcher"]()
+
+        _renamed(Watched, cls)
+        _WATCHED[cls] = Watched
+    return _WATCHED[cls]
+
+
+def _renamed(made: type, cls: type) -> None:
+    """Saved files and messages show the name of Keras' class."""
+    made.__name__ = cls.__name__
+    made.__qualname__ = cls.__qualname__
 
 
 def _read(variable: Any) -> Any:
@@ -114,4 +164,4 @@ def _read(variable: Any) -> Any:
     return np.asarray(memoryview(variable._value.read_value()))
 
 
-__all__ = ["Counter", "Mirror"]
+__all__ = ["Counter", "Mirror", "watch", "wrapped_in"]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import keras
-import numpy as np
 
+from keras_interoperability.rates import shortest
 from n2d2 import errors
 from n2d2.solver import SGD, Adam, Solver
+
+PREFIX = "n2d2_"
 
 REFUSED = {
     "weight_decay": (None, 0, 0.0),
@@ -35,6 +37,20 @@ class SolverProxy(keras.optimizers.Optimizer):
     def to_solver(self) -> Solver:
         """A new solver with these arguments."""
         return {"SGD": SGD, "Adam": Adam}[self._kind](**self._arguments)
+
+    def save_own_variables(self, store: Any) -> None:
+        """As Keras; then the solver's counters and what it remembers of every weight."""
+        super().save_own_variables(store)
+        state = self.__dict__.get("_n2d2_state")
+        if state is not None:
+            state.save(store)
+
+    def load_own_variables(self, store: Any) -> None:
+        """As `save_own_variables` wrote it; without the solver's part, that begins anew."""
+        super().load_own_variables({key: store[key] for key in store.keys() if not key.startswith(PREFIX)})  # noqa: SIM118
+        state = self.__dict__.get("_n2d2_state")
+        if state is not None:
+            state.load(store)
 
     def get_config(self) -> dict[str, Any]:
         """The solver's class and arguments."""
@@ -74,9 +90,4 @@ def _rate(optimizer: Any) -> float:
     return shortest(float(optimizer.learning_rate))
 
 
-def shortest(number: float) -> float:
-    """The shortest decimal that is the same float32: Keras keeps 0.001 as 0.0010000000474974513."""
-    return float(str(np.float32(number)))
-
-
-__all__ = ["SolverProxy", "optimizer_and_solver", "shortest"]
+__all__ = ["SolverProxy", "optimizer_and_solver"]

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from keras_interoperability.custom_sequential import CustomSequential
+from keras_interoperability.mirror import wrapped_in
 from n2d2 import errors
 
 
@@ -45,6 +46,12 @@ def wrap(tf_model: Any, batch_size: int, name: str | None = None, for_export: bo
     if type(tf_model).train_step is not keras.Model.train_step or type(tf_model).compute_loss is not keras.Model.compute_loss:
         raise errors.UnsupportedError(
             f"tf_model: {type(tf_model).__name__} overrides train_step or compute_loss, which n2d2 would not call"
+        )
+    owner = wrapped_in(tf_model.variables)
+    if owner is not None:
+        raise errors.StateError(
+            f"tf_model: weights of '{tf_model.name}' already live in the engine of a wrapped model (made from '{owner.name}'); use that one, "
+            "or wrap a copy: keras.models.clone_model(tf_model), then set_weights(tf_model.get_weights())"
         )
     return CustomSequential(tf_model, batch_size, name=name, for_export=for_export)
 

@@ -56,6 +56,50 @@ def test_one_step(make, shape, rows):
         assert_one_step_close(ours, *other, name)
 
 
+def _batch_norm_step(model: keras.Model, x: np.ndarray, y: np.ndarray, dtype: str) -> list[np.ndarray]:
+    """Output and gradients of one training step in TensorFlow, then the weights after SGD with rate 0.1, running statistics included."""
+    values = list(_step(model, x, y, dtype).values())
+    for variable, gradient in zip(model.trainable_variables, values[1:], strict=True):
+        variable.assign(variable.numpy() - 0.1 * gradient)
+    return values + model.get_weights()
+
+
+def test_one_step_with_batch_norm():
+    rng = np.random.default_rng(5)
+    x = rng.random((24, 8, 8, 1), np.float32)
+    y = keras.utils.to_categorical(rng.integers(0, 10, 24), 10).astype("float32")
+    weights = [w + 0.1 * rng.standard_normal(w.shape).astype("float32") ** 2 for w in batch_norm_net().get_weights()]
+
+    def exact(weights, x):
+        keras.config.set_floatx("float64")
+        try:
+            model = batch_norm_net()
+            model.set_weights(weights)
+            return _batch_norm_step(model, x, y, "float64")
+        finally:
+            keras.config.set_floatx("float32")
+
+    plain = batch_norm_net()
+    plain.set_weights(weights)
+    wrapped = interop.wrap(clone(plain), 24)
+    session = wrapped._session
+    wrapped.compile(optimizer=n2d2.solver.SGD(0.1), loss="categorical_crossentropy")
+    logits = session.forward([x])[0].astype(np.float64)
+    session.drop()
+    shares = np.exp(logits - logits.max(1, keepdims=True))
+    wrapped.set_weights(weights)  # the forward moved the running statistics
+    wrapped.train_on_batch(x, y)
+    keys = {id(variable): key for key, variable in session.training.variables.items()}
+    ours = [shares / shares.sum(1, keepdims=True)]
+    ours += [session.network.gradient(keys[id(v)]).reshape(v.shape) for v in wrapped.trainable_variables]
+    ours += wrapped.get_weights()
+    names = ["output", *(f"gradient of {v.path}" for v in plain.trainable_variables), *(f"new {v.path}" for v in plain.weights)]
+    noise = exact([shaken(w, i) for i, w in enumerate(weights)], shaken(x, 99))
+    framework = _batch_norm_step(plain, x, y, "float32")
+    for parts in zip(ours, exact(weights, x), framework, noise, names, strict=True):
+        assert_one_step_close(*parts)
+
+
 @pytest.mark.parametrize(
     "optimizer", ["sgd", "adam", keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True)], ids=["sgd", "adam", "nesterov"]
 )
