@@ -115,6 +115,9 @@ class Graph {
   /// Every node but `except`, and every graph output, reads `to` instead of `from`.
   void replace_uses(Value* from, Value* to, const Node* except = nullptr);
   void replace_input(Node& node, std::size_t index, Value* value);
+  void set_attributes(Node& node, Attributes attributes) { node.attributes_ = std::move(attributes); }
+  /// Types of all outputs anew, in order, after attributes changed.
+  void infer_types();
   void set_outputs(std::vector<Value*> outputs) { outputs_ = std::move(outputs); }
   /// Moves the last node in front of `position`.
   void move_last_before(const Node& position);

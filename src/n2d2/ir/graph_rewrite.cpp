@@ -12,6 +12,13 @@ void Graph::use_ops(const OpSet& ops) {
   for (const auto& node : nodes_) node->op_ = &ops.find(node->op_->name);
 }
 
+void Graph::infer_types() {
+  for (const auto& node : nodes_) {
+    const std::vector<TensorType> types = node->op_->infer(*node);
+    for (std::size_t i = 0; i < types.size(); ++i) node->outputs_[i]->type = types[i];
+  }
+}
+
 void Graph::replace_uses(Value* from, Value* to, const Node* except) {
   for (const auto& node : nodes_) {
     if (node.get() != except) std::replace(node->inputs_.begin(), node->inputs_.end(), from, to);

@@ -11,7 +11,8 @@ namespace {
 const std::map<std::string, ir::Attribute> kAttributes = {{"strides", std::vector<std::int64_t>{1, 1}},
                                                           {"pads", std::vector<std::int64_t>{0, 0, 0, 0}},
                                                           {"dilations", std::vector<std::int64_t>{1, 1}},
-                                                          {"group", std::int64_t{1}}};
+                                                          {"group", std::int64_t{1}},
+                                                          {"region", std::vector<std::int64_t>{}}};
 
 std::map<std::string, ir::Attribute> attributes_and(std::map<std::string, ir::Attribute> more) {
   more.insert(kAttributes.begin(), kAttributes.end());
@@ -46,7 +47,8 @@ Types infer(const ir::Node& node) {
     throw ShapeError(fmt::format("bias has shape {}, expected [{}]", node.input_shape(2).text(), w[0].size));
   }
   const auto windows = windows_of(node, w[2].size, w[3].size);
-  return {{{x[0], w[0], window_places(x[2].size, windows[0]), window_places(x[3].size, windows[1])}, DType::float32}};
+  const auto places = places_of(node, x, windows);
+  return {{{x[0], w[0], places[0], places[1]}, DType::float32}};
 }
 
 void gradient(ir::GradientContext& g) {

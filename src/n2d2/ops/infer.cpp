@@ -81,6 +81,12 @@ std::int64_t window_places(std::int64_t extent, const Window& w) {
   return places;
 }
 
+std::array<std::int64_t, 2> places_of(const ir::Node& node, const Shape& x, const std::vector<Window>& windows) {
+  const auto& region = node.integers("region");
+  if (region.size() == 2) return {region[0], region[1]};
+  return {window_places(x[2].size, windows[0]), window_places(x[3].size, windows[1])};
+}
+
 std::vector<Window> windows_of(const ir::Node& node, std::int64_t kernel_height, std::int64_t kernel_width) {
   const auto& strides = expect_list(node, "strides", 2, 1);
   const auto& pads = expect_list(node, "pads", 4, 0);

@@ -1,6 +1,7 @@
 // Shape inference that several operators share. Everything here throws ShapeError, TypeError or ValueError with the shapes seen.
 #pragma once
 #include <cstdint>
+#include <array>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,8 @@ struct Window {
 };
 /// Number of places of the window, at least 1. `ceil_mode` never starts a window in the end padding. Source: ONNX MaxPool.
 std::int64_t window_places(std::int64_t extent, const Window& window);
+/// Places of both windows of a node: all, or those of its attribute `region`, which only passes set: the first rows and columns.
+std::array<std::int64_t, 2> places_of(const ir::Node& node, const Shape& x, const std::vector<Window>& windows);
 /// The two windows of a node with strides, pads (top, left, bottom, right), dilations and ceil_mode.
 std::vector<Window> windows_of(const ir::Node& node, std::int64_t kernel_height, std::int64_t kernel_width);
 

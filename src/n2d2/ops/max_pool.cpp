@@ -9,7 +9,8 @@ const std::map<std::string, ir::Attribute> kAttributes = {{"kernel_shape", std::
                                                           {"strides", std::vector<std::int64_t>{1, 1}},
                                                           {"pads", std::vector<std::int64_t>{0, 0, 0, 0}},
                                                           {"dilations", std::vector<std::int64_t>{1, 1}},
-                                                          {"ceil_mode", std::int64_t{0}}};
+                                                          {"ceil_mode", std::int64_t{0}},
+                                                          {"region", std::vector<std::int64_t>{}}};
 
 Types infer(const ir::Node& node) {
   expect_float(node, 0);
@@ -19,7 +20,8 @@ Types infer(const ir::Node& node) {
   const auto windows = windows_of(node, kernel[0], kernel[1]);
   expect_pads_inside(windows);
   const Shape& x = node.input_shape(0);
-  const Shape y = {x[0], x[1], window_places(x[2].size, windows[0]), window_places(x[3].size, windows[1])};
+  const auto places = places_of(node, x, windows);
+  const Shape y = {x[0], x[1], places[0], places[1]};
   return {{y, DType::float32}, {y, DType::uint8}};
 }
 

@@ -9,6 +9,7 @@
 #include "n2d2/passes/lane_sums.h"
 #include "n2d2/passes/output_copies.h"
 #include "n2d2/passes/pool_before_relu.h"
+#include "n2d2/passes/required_region.h"
 #include "n2d2/plan/barriers.h"
 
 namespace n2d2::plan {
@@ -79,6 +80,7 @@ void Compiler::run() {
 void Compiler::run_passes() {
   ir::Graph& graph = plan_.graph_;
   passes::move_pool_before_relu(graph);
+  passes::shrink_to_required_region(graph);
   std::vector<ir::Value*> outputs = graph.outputs();
   forward_outputs_ = outputs.size();
   if (plan_.options_.keep) {

@@ -7,6 +7,7 @@
 #include "n2d2/passes/lane_sums.h"
 #include "n2d2/passes/output_copies.h"
 #include "n2d2/passes/pool_before_relu.h"
+#include "n2d2/passes/required_region.h"
 
 using namespace n2d2;
 using namespace n2d2::tests;
@@ -91,4 +92,40 @@ TEST_CASE("an output whose batch is not on axis 0 is refused") {
   Value* x = g.add_input("x", {{Dim::rows(), 3}});
   g.add_output(only(g.add_node("Transpose", {x}, {{"perm", std::vector<std::int64_t>{1, 0}}})));
   CHECK_THROWS_AS(passes::add_output_copies(g, 1), UnsupportedError);
+}
+
+namespace {
+
+/// Conv 3x3 - MaxPool 2 - Relu - Conv 3x3 - MaxPool 2 on 28 x 28: the second pool never reads the last row of 11.
+Graph two_pools() {
+  Graph g(ops::op_set());
+  Value* x = g.add_input("x", {{Dim::rows(), 1, 28, 28}});
+  const ir::Attributes pool = {{"kernel_shape", std::vector<std::int64_t>{2, 2}}, {"strides", std::vector<std::int64_t>{2, 2}}};
+  Value* h = only(g.add_node("Conv", {x, g.add_parameter("w1", {{4, 1, 3, 3}})}));
+  h = only(g.add_node("Relu", {g.add_node("MaxPool", {h}, pool).output(0)}));
+  h = only(g.add_node("Conv", {h, g.add_parameter("w2", {{8, 4, 3, 3}})}));
+  g.add_output(g.add_node("MaxPool", {h}, pool).output(0));
+  return g;
+}
+
+std::vector<std::string> shapes_of(const Graph& g) {
+  std::vector<std::string> shapes;
+  for (const auto& node : g.nodes()) shapes.push_back(node->output_shape().text());
+  return shapes;
+}
+
+}  // namespace
+
+TEST_CASE("rows and columns that no window reads are not computed") {
+  Graph g = two_pools();
+  CHECK(shapes_of(g) == std::vector<std::string>{"[N,4,26,26]", "[N,4,13,13]", "[N,4,13,13]", "[N,8,11,11]", "[N,8,5,5]"});
+  passes::shrink_to_required_region(g);
+  ir::verify(g);
+  CHECK(shapes_of(g) == std::vector<std::string>{"[N,4,24,24]", "[N,4,12,12]", "[N,4,12,12]", "[N,8,10,10]", "[N,8,5,5]"});
+
+  Graph read_twice = two_pools();
+  read_twice.add_output(read_twice.nodes()[3]->output());  // somebody wants all of the second convolution
+  passes::shrink_to_required_region(read_twice);
+  CHECK(shapes_of(read_twice)[3] == "[N,8,11,11]");
+  CHECK(shapes_of(read_twice)[0] == "[N,4,26,26]");
 }

@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "n2d2/backends/cpu/kernels/kernels.h"
 #include "n2d2/core/error.h"
 #include "n2d2/ir/memory_order.h"
@@ -18,9 +20,9 @@ using plan::Emitter;
 using plan::Lane;
 using plan::Operand;
 
-Desc channels_last(std::int64_t rows, std::int64_t channels, const std::int64_t (&places)[2]) {
-  const std::int64_t h = places[0], w = places[1];
-  return onednn::strided({rows, channels, h, w}, {channels * h * w, 1, w * channels, channels});
+/// The first `read` rows and columns of an image.
+Desc channels_last(std::int64_t rows, std::int64_t channels, const std::int64_t (&places)[2], const std::int64_t (&read)[2]) {
+  return onednn::strided({rows, channels, read[0], read[1]}, {channels * places[0] * places[1], 1, places[1] * channels, channels});
 }
 
 PrimitiveDesc owned(dnnl_primitive_desc_t desc) { return {desc, dnnl_primitive_desc_destroy}; }
@@ -46,8 +48,10 @@ struct RowsKernel {
   std::shared_ptr<onednn::RowPrimitives> primitives;
   Operand from, weight, bias, to, scratch;
   std::int64_t rows_per_row;
+  std::int64_t clears = 0;  ///< floats of a row of `to`, when not all of them are written
 
   void operator()(const Lane& lane) const {
+    if (clears > 0) std::fill_n(to.rows(lane), lane.rows * rows_per_row * clears, 0.0F);
     float* addresses[4] = {from.rows(lane), weight.all(lane), to.rows(lane), bias ? bias.all(lane) : nullptr};
     void* bytes = scratch ? scratch.own<void>(lane) : nullptr;
     for (std::int64_t rows = lane.rows * rows_per_row; rows > 0;) rows -= primitives->run_some(lane.index, rows, addresses, bytes);
@@ -91,14 +95,15 @@ void prepare_conv_grad_input(Emitter& emit) {
         {DNNL_ARG_DIFF_DST, conv.floats_out()}, {DNNL_ARG_WEIGHTS, 0}, {DNNL_ARG_DIFF_SRC, conv.floats_in()}};
     const auto primitives = std::make_shared<onednn::RowPrimitives>(
         rows, emit.lanes(), arguments, [&](std::int64_t chunk) { return conv.backward_input(chunk, weight.desc); });
-    emit_rows(emit, {primitives, emit.in(0), weight.operand, {}, emit.out(), {}, conv.rows_per_row});
+    const bool writes_all = conv.read[0] == conv.input[0] && conv.read[1] == conv.input[1];
+    emit_rows(emit, {primitives, emit.in(0), weight.operand, {}, emit.out(), {}, conv.rows_per_row, writes_all ? 0 : conv.floats_in()});
   });
 }
 
 }  // namespace
 
-Desc Convolution::desc_in(std::int64_t rows) const { return channels_last(rows, channels[0], input); }
-Desc Convolution::desc_out(std::int64_t rows) const { return channels_last(rows, channels[1], output); }
+Desc Convolution::desc_in(std::int64_t rows) const { return channels_last(rows, channels[0], input, read); }
+Desc Convolution::desc_out(std::int64_t rows) const { return channels_last(rows, channels[1], output, output); }
 Desc Convolution::desc_bias() const { return onednn::strided({channels[1]}, {1}); }
 
 Dims Convolution::weight_dims() const {
@@ -157,7 +162,10 @@ Convolution convolution_of(const ir::Node& node, const Shape& x, const Shape& w,
     conv.strides[i] = node.integers("strides")[axis];
     conv.dilations[i] = node.integers("dilations")[axis] - 1;  // oneDNN counts the holes
     conv.pads_begin[i] = node.integers("pads")[axis];
-    conv.pads_end[i] = node.integers("pads")[axis + 2];
+    const std::int64_t under_kernel = (conv.kernel[i] - 1) * (conv.dilations[i] + 1) + 1;
+    const std::int64_t reach = (conv.output[i] - 1) * conv.strides[i] - conv.pads_begin[i] + under_kernel;
+    conv.read[i] = std::min(conv.input[i], reach);
+    conv.pads_end[i] = std::max<std::int64_t>(reach - conv.input[i], 0);
   }
   return conv;
 }

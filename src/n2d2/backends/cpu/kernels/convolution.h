@@ -14,6 +14,7 @@ struct Convolution {
   std::int64_t output[2] = {};
   std::int64_t kernel[2] = {};
   dnnl_dims_t strides = {}, dilations = {}, pads_begin = {}, pads_end = {};
+  std::int64_t read[2] = {};  ///< rows and columns of the input that are read; the others are beyond the last window
   bool has_bias = false;
   std::int64_t rows_per_row = 1;  ///< rows of the activations per row of the batch
 
