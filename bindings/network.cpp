@@ -61,13 +61,15 @@ void backward(Network& network, std::int64_t state, const nb::list& output_gradi
   network.backward(call);
 }
 
-float step(Network& network, const nb::list& inputs, std::int64_t rows, std::uintptr_t targets, const char* loss, bool by_class,
-           std::uint64_t key) {
+/// Arrays, whose shape and type the caller has checked.
+float step(Network& network, const nb::list& inputs, std::int64_t rows, const nb::ndarray<nb::ro>& targets, const char* loss,
+           bool by_class, std::uint64_t key) {
   thread_local plan::StepCall call;
-  fill(call.inputs, inputs);
+  call.inputs.clear();
+  for (const nb::handle input : inputs) call.inputs.push_back(const_cast<void*>(nb::cast<nb::ndarray<nb::ro>>(input).data()));
   call.loss = loss;
   call.by_class = by_class;
-  call.targets = reinterpret_cast<void*>(targets);
+  call.targets = const_cast<void*>(targets.data());
   call.rows = rows;
   call.key = key;
   const nb::gil_scoped_release release;

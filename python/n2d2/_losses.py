@@ -17,15 +17,13 @@ def checked_targets(loss: Loss, shape: list[int], targets: Any, rows: int) -> Ar
     """The targets for outputs of that shape as the engine takes them: int64 [rows] class numbers, or float32 like the output.
 
     Raises:
-        ShapeError, ValueError: when they do not fit.
+        ShapeError: when they do not fit. The engine checks that class numbers are in range.
     """
     array = np.asarray(targets)
     expected = [rows, *shape[1:]]
-    if loss.operator == "SoftmaxCrossEntropyLoss" and np.issubdtype(array.dtype, np.integer) and array.ndim == 1:
+    if loss.by_class and np.issubdtype(array.dtype, np.integer) and array.ndim == 1:
         if len(array) != rows:
             raise errors.ShapeError(f"targets: expected {rows} class numbers, got {len(array)}")
-        if array.min() < 0 or array.max() >= shape[-1]:
-            raise errors.ValueError(f"targets: class numbers go from 0 to {shape[-1] - 1}, got {array.min()} to {array.max()}")
         return np.ascontiguousarray(array, np.int64)
     if list(array.shape) != expected:
         raise errors.ShapeError(f"targets: expected shape {expected}, got {list(array.shape)}")

@@ -18,6 +18,7 @@ from n2d2.loss import Loss
 from n2d2.solver import Solver
 
 Array = npt.NDArray[Any]
+_FLOAT32, _INT64 = np.dtype(np.float32), np.dtype(np.int64)
 
 
 class Cell:
@@ -134,6 +135,7 @@ class DeepNetCell:
         self._host: Host = Engine(network, graph) if host is None else host
         self._cells = [Cell(self, *described) for described in describe_cells(graph, hidden)]
         self._by_name = {cell.name: cell for cell in self._cells}
+        self._extents = tuple(graph.inputs[0].shape[1:])
         self._layout = {entry[0]: (entry[1], entry[2]) for entry in [*network.parameters, *network.buffers]}
 
     def __iter__(self) -> Iterator[Cell]:
@@ -226,13 +228,18 @@ class DeepNetCell:
         """
         if not isinstance(loss, Loss):
             raise errors.TypeError(f"loss: expected n2d2.loss.CrossEntropy() or n2d2.loss.MSE(), got {loss!r}")
-        batch = self._checked(x)
-        targets = checked_targets(loss, self.graph.outputs[0].shape, y, len(batch))
+        batch = x if self._fits(x) else self._checked(x)
+        rows = len(batch)
+        if type(y) is np.ndarray and y.dtype is _INT64 and y.shape == (rows,) and loss.by_class:
+            targets = y if y.flags.c_contiguous else np.ascontiguousarray(y)
+        else:
+            targets = checked_targets(loss, self.graph.outputs[0].shape, y, rows)
         key = self._host.prepare(True)
-        value = self.network.step(
-            [batch.ctypes.data], len(batch), targets.ctypes.data, loss.operator, targets.dtype == np.int64, key
-        )
-        return float(value)
+        return float(self.network.step([batch], rows, targets, loss.operator, targets.dtype is _INT64, key))
+
+    def _fits(self, x: Any) -> bool:
+        """Whether the engine can read the array as it is."""
+        return type(x) is np.ndarray and x.dtype is _FLOAT32 and x.shape[1:] == self._extents and x.flags.c_contiguous and len(x) > 0
 
     def _checked(self, x: Any) -> Array:
         expected = self.graph.inputs[0]

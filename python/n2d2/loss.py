@@ -11,6 +11,11 @@ class Loss:
 
     operator: str
 
+    @property
+    def by_class(self) -> bool:
+        """Whether targets may be class numbers."""
+        return self.operator == "SoftmaxCrossEntropyLoss"
+
 
 @dataclass(frozen=True)
 class CrossEntropy(Loss):

@@ -191,9 +191,19 @@ void Network::backward(const BackwardCall& call) {
   pending_.release(pending);
 }
 
+void Network::check_classes(const StepCall& call) const {
+  const Shape& shape = graphs_.at(Mode::train).outputs().front()->shape();
+  const auto* classes = static_cast<const std::int64_t*>(call.targets);
+  const auto [least, most] = std::minmax_element(classes, classes + shape[0].at(call.rows));
+  const std::int64_t count = shape[shape.rank() - 1].size;
+  if (*least >= 0 && *most < count) return;
+  throw ValueError(fmt::format("targets: class numbers go from 0 to {}, got {} to {}", count - 1, *least, *most));
+}
+
 float Network::step(const StepCall& call) {
   const std::lock_guard lock(mutex_);
   check(Mode::train, call.inputs, call.rows);
+  if (call.by_class) check_classes(call);
   grow(call.rows);
   const std::shared_ptr<PlanEntry>& entry = plan_for({.mode = 0, .keep = true, .loss = call.loss, .by_class = call.by_class});
   Plan& plan = *entry->plan;

@@ -81,6 +81,7 @@ class Network {
  private:
   std::shared_ptr<PlanEntry>& plan_for(const PlanKey& key);
   ir::Graph graph_for(const PlanKey& key) const;
+  void check_classes(const StepCall& call) const;
   void grow(std::int64_t rows);
   void check(Mode mode, const std::vector<void*>& given, std::int64_t rows) const;
   void bind_state(PlanEntry& entry);

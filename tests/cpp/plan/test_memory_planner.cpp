@@ -68,3 +68,25 @@ TEST_CASE("partial sums have a copy per lane and are shared once somebody reads 
   CHECK(partial.region == kShared);
   CHECK(sizes.shared == 3 * 128);
 }
+
+TEST_CASE("in a loop over chunks what lives inside it has the rows of one chunk, what goes on is alive all the time") {
+  std::deque<Storage> storages;
+  Operand inside(&add(storages, 64)), outside(&add(storages, 64)), later(&add(storages, 64));
+  Storage& sums = storages.emplace_back();
+  sums.per_lane = sums.kept = true;
+  sums.bytes = 256;
+  std::vector<PlannedStep> steps = {step({writes(inside, Access::rows)}),
+                                    step({reads(inside, Access::rows), writes(outside, Access::rows), writes(Operand(&sums), Access::own)}),
+                                    step({reads(outside, Access::rows), writes(later, Access::all)}, 1)};
+  steps[0].chunked = steps[1].chunked = true;
+  const RegionSizes sizes = plan_memory({storages, steps, {}, 32, 2, 4});
+  CHECK(inside.storage()->chunked);
+  CHECK_FALSE(outside.storage()->chunked);
+  CHECK(sizes.local == 4 * 64 + 16 * 64 + 256);  // nothing shares: the loop comes back to all of them
+  const Lane chunk{.row0 = 24, .rows = 4, .lane_row0 = 16};
+  std::vector<char*> bases(2, nullptr);
+  Lane lane = chunk;
+  lane.bases = bases.data();
+  CHECK(inside.rows(lane) - inside.all(lane) == 0);
+  CHECK(outside.rows(lane) - outside.all(lane) == 8 * 16);
+}

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "n2d2/backends/cpu/kernels/strided_copy.h"
 #include "n2d2/ir/memory_order.h"
 
 namespace n2d2::cpu {
@@ -10,6 +11,7 @@ namespace {
 
 constexpr std::int64_t kWinogradChannels = 16;  // of input and output: below, the transformations cost what the products save
 constexpr std::int64_t kWinogradTiles = 9;
+constexpr std::int64_t kFloatsToTranspose = 2048;  // weights
 
 std::int64_t whole_lines(std::int64_t bytes) { return (bytes + 63) / 64 * 64; }
 std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
@@ -25,7 +27,7 @@ DirectConvolution DirectConvolution::forward(const Convolution& conv, const ir::
   direct.out_[1] = columns;
   direct.weight_k_ = strides[1];
   direct.weight_m_ = strides[0];
-  std::vector<std::int64_t> at[2], tap_floats;
+  std::vector<std::int64_t> at[2], taps, tap_floats;
   for (int axis = 0; axis < 2; ++axis) {
     direct.image_.extent[axis] = conv.input[axis];
     direct.in_step_[axis] = conv.strides[axis];
@@ -36,9 +38,12 @@ DirectConvolution DirectConvolution::forward(const Convolution& conv, const ir::
     direct.image_.padded[axis] = std::max(conv.input[axis] + conv.pads_begin[axis], end);
   }
   for (std::int64_t p = 0; p < conv.kernel[0]; ++p) {
-    for (std::int64_t q = 0; q < conv.kernel[1]; ++q) tap_floats.push_back(p * strides[2] + q * strides[3]);
+    for (std::int64_t q = 0; q < conv.kernel[1]; ++q) {
+      taps.push_back(p * conv.kernel[1] + q);
+      tap_floats.push_back(p * strides[2] + q * strides[3]);
+    }
   }
-  direct.add_part(at[0], at[1], 0, 0, tap_floats);
+  direct.add_part(at[0], at[1], {0, 0}, taps, tap_floats);
   direct.finish();
   return direct;
 }
@@ -76,24 +81,28 @@ DirectConvolution DirectConvolution::input_gradient(const Convolution& conv, con
   }
   for (std::size_t i = 0; i < taps[0].size(); ++i) {
     for (std::size_t j = 0; j < taps[1].size(); ++j) {
-      std::vector<std::int64_t> rows, columns, tap_floats;
+      std::vector<std::int64_t> rows, columns, indices, tap_floats;
       for (const Tap& p : taps[0][i]) rows.push_back(p.output + direct.image_.before[0]);
       for (const Tap& q : taps[1][j]) columns.push_back(q.output + direct.image_.before[1]);
       for (const Tap& p : taps[0][i]) {
-        for (const Tap& q : taps[1][j]) tap_floats.push_back(p.index * strides[2] + q.index * strides[3]);
+        for (const Tap& q : taps[1][j]) {
+          indices.push_back(p.index * conv.kernel[1] + q.index);
+          tap_floats.push_back(p.index * strides[2] + q.index * strides[3]);
+        }
       }
-      direct.add_part(rows, columns, static_cast<std::int64_t>(i), static_cast<std::int64_t>(j), tap_floats);
+      direct.add_part(rows, columns, {static_cast<std::int64_t>(i), static_cast<std::int64_t>(j)}, indices, tap_floats);
     }
   }
   direct.finish();
   return direct;
 }
 
-void DirectConvolution::add_part(const std::vector<std::int64_t>& rows, const std::vector<std::int64_t>& columns, std::int64_t row,
-                                 std::int64_t column, const std::vector<std::int64_t>& tap_floats) {
+void DirectConvolution::add_part(const std::vector<std::int64_t>& rows, const std::vector<std::int64_t>& columns,
+                                 std::array<std::int64_t, 2> first, const std::vector<std::int64_t>& taps,
+                                 const std::vector<std::int64_t>& tap_floats) {
   Part part;
-  part.first[0] = row;
-  part.first[1] = column;
+  part.first = first;
+  part.taps = taps;
   part.tap_floats = tap_floats;
   bool adjacent = !columns.empty();
   for (std::size_t i = 1; i < columns.size(); ++i) adjacent = adjacent && columns[i] == columns[i - 1] + 1;
@@ -101,8 +110,8 @@ void DirectConvolution::add_part(const std::vector<std::int64_t>& rows, const st
   for (const std::int64_t at : rows) {
     for (std::size_t i = 0; i < (adjacent ? 1 : columns.size()); ++i) part.runs.push_back(at * image_.row_floats() + columns[i] * inputs_);
   }
-  const auto taps = static_cast<std::int64_t>(tap_floats.size());
-  part.weight_floats = (simd().conv.packed_floats(taps * inputs_, channels_) + 15) / 16 * 16;
+  const std::int64_t inputs = static_cast<std::int64_t>(tap_floats.size()) * inputs_;
+  part.weight_floats = (simd().conv.packed_floats(inputs, channels_) + 15) / 16 * 16;
   parts_.push_back(std::move(part));
 }
 
@@ -131,12 +140,26 @@ plan::Operand DirectConvolution::pack(plan::Emitter& emit, std::size_t index) co
   std::int64_t floats = 0, taps_of_winograd = 0;
   for (const Part& part : parts_) floats += part.weight_floats;
   if (winograd_) taps_of_winograd = simd().conv.packed_floats(9 * inputs_, channels_);
-  const plan::Operand weight = emit.in(index), packed = emit.packed((floats + taps_of_winograd) * 4);
-  emit.pack(weight, packed, [direct, weight, packed, floats, taps = std::vector<ConvTap>()](const plan::Lane& lane) mutable {
+  // Output channels first become neighbours: gathering them one by one would take several times as long.
+  const ir::Value& value = *emit.node().input(index);
+  const std::int64_t all = value.shape().elements_per_row();
+  const bool copies = weight_m_ != 1 && all > kFloatsToTranspose;
+  const StridedCopy copy = copies ? transposition(value) : StridedCopy();
+  const std::int64_t copy_at = (floats + taps_of_winograd + 15) / 16 * 16;
+  const plan::Operand weight = emit.in(index), packed = emit.packed((copy_at + (copies ? all : 0)) * 4);
+  emit.pack(weight, packed, [=, taps = std::vector<ConvTap>()](const plan::Lane& lane) mutable {
     float* to = packed.all(lane);
+    const float* from = weight.all(lane);
+    if (copies) {
+      copy.run(1, from, to + copy_at);
+      from = to + copy_at;
+    }
+    const std::int64_t k_step = copies ? direct->channels_ : direct->weight_k_, m_step = copies ? 1 : direct->weight_m_;
     for (const Part& part : direct->parts_) {
       taps.clear();
-      for (const std::int64_t at : part.tap_floats) taps.push_back({weight.all(lane) + at, direct->weight_k_, direct->weight_m_});
+      for (std::size_t i = 0; i < part.tap_floats.size(); ++i) {
+        taps.push_back({from + (copies ? part.taps[i] * direct->inputs_ * direct->channels_ : part.tap_floats[i]), k_step, m_step});
+      }
       float* plain = direct->winograd_ ? to + floats : to;
       simd().conv.pack(taps.data(), static_cast<std::int64_t>(taps.size()), direct->inputs_, direct->channels_, plain);
       if (direct->winograd_) simd().winograd.weights(plain, direct->inputs_, direct->channels_, to);
@@ -144,6 +167,14 @@ plan::Operand DirectConvolution::pack(plan::Emitter& emit, std::size_t index) co
     }
   });
   return packed;
+}
+
+/// To [tap, input, output].
+StridedCopy DirectConvolution::transposition(const ir::Value& weight) const {
+  const auto own = ir::strides_of(weight.shape(), ir::order_of(weight));
+  const std::int64_t rows = weight.shape()[2].size, columns = weight.shape()[3].size, tap = inputs_ * channels_;
+  const Shape shape = {channels_, inputs_, rows, columns};
+  return {shape, {weight_m_, weight_k_, own[2], own[3]}, {1, channels_, columns * tap, tap}};
 }
 
 void DirectConvolution::rows(const float* image, const float* weights, const float* bias, bool relu, std::int64_t first,

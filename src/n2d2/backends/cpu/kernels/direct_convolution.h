@@ -1,5 +1,6 @@
 // How our own convolutions walk over an image: shared by Conv, ConvRelu, ConvMaxPool and the gradient of the input.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -7,6 +8,7 @@
 
 #include "n2d2/backends/cpu/kernels/convolution.h"
 #include "n2d2/backends/cpu/kernels/padded_image.h"
+#include "n2d2/backends/cpu/kernels/strided_copy.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/plan/emitter.h"
 
@@ -41,15 +43,17 @@ class DirectConvolution {
  private:
   /// Outputs whose row and column have the same remainders by the stride: their inputs lie under the same taps.
   struct Part {
-    std::int64_t first[2] = {0, 0};        ///< output row and column
+    std::array<std::int64_t, 2> first{};   ///< output row and column
     std::vector<std::int64_t> runs;        ///< see ConvTask
-    std::vector<std::int64_t> tap_floats;  ///< first weight of each tap, in the order of the runs
+    std::vector<std::int64_t> taps;        ///< number of each tap in the kernel, row by row, in the order of the runs
+    std::vector<std::int64_t> tap_floats;  ///< first weight of each tap
     std::int64_t run_floats = 0;
     std::int64_t weight_floats = 0;  ///< packed
   };
   DirectConvolution() = default;
-  void add_part(const std::vector<std::int64_t>& rows, const std::vector<std::int64_t>& columns, std::int64_t row, std::int64_t column,
-                const std::vector<std::int64_t>& tap_floats);
+  void add_part(const std::vector<std::int64_t>& rows, const std::vector<std::int64_t>& columns, std::array<std::int64_t, 2> first,
+                const std::vector<std::int64_t>& taps, const std::vector<std::int64_t>& tap_floats);
+  StridedCopy transposition(const ir::Value& weight) const;
   void finish();
   bool is_one_row() const;
   void row_of_all(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, float* y) const;

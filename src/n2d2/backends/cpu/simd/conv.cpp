@@ -165,6 +165,11 @@ std::int64_t packed_floats(std::int64_t inputs, std::int64_t channels) {
   return (channels + width - 1) / width * width * inputs;
 }
 
+static inline void copy_four(const float* from, float* to) {
+  typedef float Four __attribute__((vector_size(16), aligned(4), may_alias));
+  *reinterpret_cast<Four*>(to) = *reinterpret_cast<const Four*>(from);
+}
+
 void pack(const ConvTap* taps, std::int64_t tap_count, std::int64_t k, std::int64_t channels, float* packed) {
   const std::int64_t width = width_of(channels);
   constexpr std::int64_t kBlock = 16;  // inputs that are written in turn: few enough to stay in the first-level cache
@@ -176,7 +181,11 @@ void pack(const ConvTap* taps, std::int64_t tap_count, std::int64_t k, std::int6
       for (std::int64_t k0 = 0; k0 < k; k0 += kBlock, packed += padded * kBlock) {
         const std::int64_t count = k - k0 < kBlock ? k - k0 : kBlock;
         const float* w = from.weights + k0 * from.k_step + m * from.m_step;
-        if (from.m_step == 1) {
+        if (from.m_step == 1 && left == padded) {
+          for (std::int64_t i = 0; i < count; ++i) {
+            for (std::int64_t j = 0; j < padded; j += 4) copy_four(w + i * from.k_step + j, packed + i * padded + j);
+          }
+        } else if (from.m_step == 1) {
           for (std::int64_t i = 0; i < count; ++i) {
             for (std::int64_t j = 0; j < padded; ++j) packed[i * padded + j] = j < left ? w[i * from.k_step + j] : 0.0F;
           }

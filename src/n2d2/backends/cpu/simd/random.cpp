@@ -35,11 +35,11 @@ static inline void multiply(VecUint a, std::uint32_t factor, VecUint& high, VecU
 
 /// Four bytes for each of kLanes blocks from `block` on: 1 where the number reaches the threshold.
 static inline VecUint kept_blocks(const RandomSequence& sequence, std::uint64_t block) {
-  VecUint c0, c1;
-  for (int i = 0; i < kLanes; ++i) {
-    c0[i] = static_cast<std::uint32_t>(block + static_cast<std::uint64_t>(i));
-    c1[i] = static_cast<std::uint32_t>((block + static_cast<std::uint64_t>(i)) >> 32);
-  }
+  VecUint lane;
+  for (int i = 0; i < kLanes; ++i) lane[i] = static_cast<std::uint32_t>(i);
+  const VecUint low = VecUint{} + static_cast<std::uint32_t>(block);
+  VecUint c0 = low + lane;
+  VecUint c1 = (VecUint{} + static_cast<std::uint32_t>(block >> 32)) - reinterpret_cast<VecUint>(c0 < low);  // true is -1: the carry
   VecUint c2 = VecUint{} + sequence.node, c3{};
   std::uint32_t key0 = sequence.key[0], key1 = sequence.key[1];
   for (int round = 0; round < 10; ++round) {

@@ -150,32 +150,38 @@ std::int64_t scratch_floats(std::int64_t columns, std::int64_t inputs, std::int6
   return kPlaces * most_tiles(columns) * (whole_vectors(inputs) + whole_vectors(channels));
 }
 
-/// G g G^T of four floats at a time: panels hold multiples of four.
+/// G g G^T for one vector of one panel: `size` floats lie between its taps, `place` floats between the 16 places of the result.
+template <class V>
+static inline void transform_weights(const float* taps, std::int64_t size, float* to, std::int64_t place) {
+  typedef V Anywhere __attribute__((aligned(4), may_alias));
+  V t[4][3];
+#pragma GCC unroll 3
+  for (int j = 0; j < 3; ++j) {
+    const auto tap = [&](int row) -> V { return *reinterpret_cast<const Anywhere*>(taps + (3 * row + j) * size); };
+    const V a = tap(0), b = tap(1) * 0.5F, c = tap(2), half = (a + c) * 0.5F;
+    t[0][j] = a;
+    t[1][j] = half + b;
+    t[2][j] = half - b;
+    t[3][j] = c;
+  }
+#pragma GCC unroll 4
+  for (int row = 0; row < 4; ++row) {
+    const V half = (t[row][0] + t[row][2]) * 0.5F, middle = t[row][1] * 0.5F;
+    const V out[4] = {t[row][0], half + middle, half - middle, t[row][2]};
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) *reinterpret_cast<Anywhere*>(to + (4 * row + j) * place) = out[j];
+  }
+}
+
 void weights(const float* packed, std::int64_t inputs, std::int64_t channels, float* transformed) {
-  typedef float Four __attribute__((vector_size(16), aligned(4), may_alias));
+  typedef float Four __attribute__((vector_size(16)));
   const std::int64_t floats = table().conv.packed_floats(inputs, channels), panel = table().conv.panel(channels);
   for (std::int64_t first = 0; first < floats; first += panel * inputs) {
     const std::int64_t size = floats - first < panel * inputs ? floats - first : panel * inputs;  // of one tap in this panel
     const float* taps = packed + 9 * first;
-    for (std::int64_t i = 0; i < size; i += 4) {
-      Four t[4][3];
-#pragma GCC unroll 3
-      for (int j = 0; j < 3; ++j) {
-        const auto tap = [&](int row) { return *reinterpret_cast<const Four*>(taps + (3 * row + j) * size + i); };
-        const Four a = tap(0), b = tap(1) * 0.5F, c = tap(2), half = (a + c) * 0.5F;
-        t[0][j] = a;
-        t[1][j] = half + b;
-        t[2][j] = half - b;
-        t[3][j] = c;
-      }
-#pragma GCC unroll 4
-      for (int row = 0; row < 4; ++row) {
-        const Four half = (t[row][0] + t[row][2]) * 0.5F, middle = t[row][1] * 0.5F;
-        const Four out[4] = {t[row][0], half + middle, half - middle, t[row][2]};
-#pragma GCC unroll 4
-        for (int j = 0; j < 4; ++j) *reinterpret_cast<Four*>(transformed + (4 * row + j) * floats + first + i) = out[j];
-      }
-    }
+    std::int64_t i = 0;
+    for (; i + kLanes <= size; i += kLanes) transform_weights<Vec>(taps + i, size, transformed + first + i, floats);
+    for (; i < size; i += 4) transform_weights<Four>(taps + i, size, transformed + first + i, floats);
   }
 }
 
