@@ -22,6 +22,21 @@ struct SparsePatch {
   std::int64_t rows, row, width;
 };
 
+/// One side of a sum of outer products: at every pixel `width` floats that lie together, and the distances between pixels.
+struct OuterSide {
+  const float* data;
+  std::int64_t width, image, row, pixel;
+};
+/// sums[g,i,j] += sum over images, rows, pixels of a[g,i] b[j], where group g of a lies a_group floats behind group g - 1. Rows of the
+/// sums are `sums_row` floats apart and are written as whole vectors: what lies behind column b.width may hold anything.
+struct OuterTask {
+  OuterSide a, b;
+  std::int64_t images, rows, pixels;
+  float* sums;
+  std::int64_t sums_row;
+  std::int64_t groups, a_group, sums_group;
+};
+
 struct Simd {
   const char* isa = nullptr;
   int lanes = 0;  ///< floats in a vector
@@ -52,6 +67,9 @@ struct Simd {
   /// The patch of the image at the offset of each entry += gradient * weights.
   void (*sparse_scatter)(const SparseEntry* entries, std::int64_t count, const SparsePatch& patch, const float* weights,
                          float* image) = nullptr;
+
+  // simd/outer.cpp
+  void (*outer)(const OuterTask& task) = nullptr;
 
   // simd/gemm.cpp
   GemmBodies gemm;

@@ -8,6 +8,7 @@ void add_update(Simd& table);
 void add_accumulate(Simd& table);
 void add_pool(Simd& table);
 void add_sparse(Simd& table);
+void add_outer(Simd& table);
 void add_gemm(Simd& table);
 
 namespace {
@@ -22,6 +23,7 @@ Simd make_table() {
   add_accumulate(table);
   add_pool(table);
   add_sparse(table);
+  add_outer(table);
   add_gemm(table);
   return table;
 }
