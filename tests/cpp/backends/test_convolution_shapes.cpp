@@ -160,7 +160,8 @@ const Conv kGeometries[] = {
     {0, 0, 1, {9, 8}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, {1, 1}}, {0, 0, 1, {9, 8}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}},
     {0, 0, 1, {8, 9}, {5, 4}, {1, 1}, {0, 0}, {0, 0}, {1, 1}}, {0, 0, 1, {9, 11}, {2, 7}, {1, 1}, {0, 3}, {1, 2}, {1, 1}},
     {0, 0, 1, {7, 8}, {3, 3}, {2, 3}, {0, 1}, {1, 0}, {1, 1}}, {0, 0, 1, {8, 8}, {3, 2}, {1, 2}, {2, 0}, {0, 1}, {2, 3}},
-    {0, 0, 1, {6, 6}, {5, 5}, {3, 1}, {4, 4}, {4, 4}, {1, 1}}, {0, 0, 1, {2, 3}, {4, 3}, {1, 1}, {2, 1}, {3, 2}, {1, 1}}};
+    {0, 0, 1, {9, 8}, {2, 1}, {3, 2}, {0, 0}, {1, 0}, {1, 1}}, {0, 0, 1, {6, 6}, {5, 5}, {3, 1}, {4, 4}, {4, 4}, {1, 1}},
+    {0, 0, 1, {2, 3}, {4, 3}, {1, 1}, {2, 1}, {3, 2}, {1, 1}}};
 
 TEST_CASE("dense convolutions of any number of channels") {
   for (Conv conv : kGeometries) {
@@ -186,16 +187,34 @@ TEST_CASE("a weight's gradient of images that do not fit a block, and of many im
   check_conv({12, 20, 1, {4, 4}, {4, 4}, {1, 1}, {0, 0}, {0, 0}, {1, 1}}, "conv_grad_weight:outer");
 }
 
-TEST_CASE("what is no number stays none") {
-  for (const std::int64_t channels : {1, 16}) {
-    for (const std::int64_t outputs : {6, 16}) {
-      Trial trial({channels, outputs, 1, {9, 8}, {3, 3}, {1, 1}, {0, 0}, {0, 0}, {1, 1}}, false, 1);
-      trial.x[3] = std::numeric_limits<float>::quiet_NaN();
-      trial.check(2);
-      trial.x[3] = 1;
-      trial.dy[5] = std::numeric_limits<float>::infinity();
-      trial.check(2);
+TEST_CASE("depthwise convolutions of any number of channels") {
+  for (Conv conv : kGeometries) {
+    for (const std::int64_t channels : {2, 3, 8, 10, 16, 17, 33, 64}) {
+      conv.channels = conv.outputs = conv.group = channels;
+      check_conv(conv, "conv_grad_weight:depthwise");
     }
+  }
+  check_conv({24, 24, 24, {40, 33}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}, "conv_grad_input:depthwise");
+  check_conv({128, 128, 128, {3, 3}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}}, "conv:depthwise");
+}
+
+TEST_CASE("several outputs per channel, or several channels per group, are left to oneDNN") {
+  check_conv({6, 12, 6, {9, 8}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}, "conv_grad_weight:onednn");
+  check_conv({6, 6, 3, {9, 8}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}, "conv_grad_input:onednn");
+}
+
+TEST_CASE("what is no number stays none") {
+  const Conv plain = {1, 6, 1, {9, 8}, {3, 3}, {1, 1}, {0, 0}, {0, 0}, {1, 1}};
+  Conv shapes[] = {plain, plain, plain};
+  shapes[1].channels = shapes[1].outputs = 16;
+  shapes[2].channels = shapes[2].outputs = shapes[2].group = 17;
+  for (const Conv& conv : shapes) {
+    Trial trial(conv, false, 1);
+    trial.x[3] = std::numeric_limits<float>::quiet_NaN();
+    trial.check(2);
+    trial.x[3] = 1;
+    trial.dy[5] = std::numeric_limits<float>::infinity();
+    trial.check(2);
   }
 }
 

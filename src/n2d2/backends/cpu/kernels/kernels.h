@@ -10,6 +10,7 @@ using Kernels = std::vector<plan::KernelEntry>;
 
 Kernels convolution_kernels();
 Kernels convolution_grad_kernels();
+Kernels depthwise_kernels();
 Kernels outer_convolution_kernels();
 Kernels sparse_convolution_kernels();
 Kernels gemm_kernels();

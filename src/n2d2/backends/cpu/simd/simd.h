@@ -4,6 +4,7 @@
 #pragma once
 #include <cstdint>
 
+#include "n2d2/backends/cpu/simd/depthwise.h"
 #include "n2d2/backends/cpu/simd/gemm.h"
 
 namespace n2d2::solvers {
@@ -70,6 +71,12 @@ struct Simd {
 
   // simd/outer.cpp
   void (*outer)(const OuterTask& task) = nullptr;
+
+  // simd/depthwise.cpp
+  /// y = bias + sum over the taps of w * x; `bias` null: none.
+  void (*depthwise)(const DepthwisePixels& pixels, const float* x, const float* w, const float* bias, float* y) = nullptr;
+  /// sums[tap] += sum over the pixels of dy * x.
+  void (*depthwise_grad_weight)(const DepthwisePixels& pixels, const float* x, const float* dy, float* sums) = nullptr;
 
   // simd/gemm.cpp
   GemmBodies gemm;

@@ -9,6 +9,7 @@ void add_accumulate(Simd& table);
 void add_pool(Simd& table);
 void add_sparse(Simd& table);
 void add_outer(Simd& table);
+void add_depthwise(Simd& table);
 void add_gemm(Simd& table);
 
 namespace {
@@ -24,6 +25,7 @@ Simd make_table() {
   add_pool(table);
   add_sparse(table);
   add_outer(table);
+  add_depthwise(table);
   add_gemm(table);
   return table;
 }
