@@ -18,8 +18,7 @@ using plan::Operand;
 
 constexpr std::int64_t kBlockFloats = 1 << 15;  // images done together: as many as stay in the second-level cache
 constexpr std::int64_t kShortRow = 8;           // fewer pixels leave the innermost loop too short
-
-constexpr double kUsed = 0.9;  // of the vectors' lanes: pixels are joined until it is reached
+constexpr double kUsed = 0.9;                   // of the vectors' lanes: pixels are joined until it is reached
 
 std::int64_t whole(std::int64_t n, std::int64_t unit) { return (n + unit - 1) / unit * unit; }
 

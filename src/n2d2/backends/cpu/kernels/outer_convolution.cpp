@@ -143,10 +143,10 @@ struct OuterKernel {
     float* sums = scratch.own(lane);
     float* copies = sums + whole(cut.sums(), 16);
     std::fill(sums, sums + cut.sums(), 0.0F);
-    if (cut.has_border) std::fill(copies, copies + cut.images * cut.image(), 0.0F);
     float* bias = db ? db.own(lane) : nullptr;
     if (bias != nullptr) std::fill(bias, bias + conv.channels[1], 0.0F);
     const std::int64_t count = lane.rows * conv.rows_per_row;
+    if (cut.has_border) std::fill(copies, copies + std::min(cut.images, count) * cut.image(), 0.0F);
     for (std::int64_t image = 0; image < count; image += cut.images) {
       add_images(x.rows(lane) + image * conv.floats_in(), dy.rows(lane) + image * conv.floats_out(), std::min(cut.images, count - image),
                  copies, sums, bias);
