@@ -14,6 +14,8 @@ Kernels convolution_kernels();
 Kernels convolution_grad_kernels();
 Kernels sparse_grad_weight_kernels();
 Kernels sparse_grad_input_kernels();
+Kernels depthwise_kernels();
+Kernels outer_convolution_kernels();
 Kernels gemm_kernels();
 Kernels eltwise_kernels();
 Kernels binary_kernels();

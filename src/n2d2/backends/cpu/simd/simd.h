@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "n2d2/backends/cpu/simd/conv.h"
+#include "n2d2/backends/cpu/simd/depthwise.h"
 #include "n2d2/backends/cpu/simd/gemm.h"
 #include "n2d2/backends/cpu/simd/winograd.h"
 
@@ -90,6 +91,21 @@ struct MaxPoolRow {
   std::uint8_t* argmax = nullptr;
 };
 
+/// One side of a sum of outer products: at every pixel `width` floats that lie together, and the distances between pixels.
+struct OuterSide {
+  const float* data;
+  std::int64_t width, image, row, pixel;
+};
+/// sums[g,i,j] += sum over images, rows, pixels of a[g,i] b[j], where group g of a lies a_group floats behind group g - 1. Rows of the
+/// sums are `sums_row` floats apart and are written as whole vectors: what lies behind column b.width may hold anything.
+struct OuterTask {
+  OuterSide a, b;
+  std::int64_t images, rows, pixels;
+  float* sums;
+  std::int64_t sums_row;
+  std::int64_t groups, a_group, sums_group;
+};
+
 struct Simd {
   const char* isa = nullptr;
   int lanes = 0;  ///< floats in a vector
@@ -140,6 +156,15 @@ struct Simd {
   void (*random_kept)(const RandomSequence& sequence, std::uint64_t first, std::int64_t count, std::uint8_t* kept) = nullptr;
   /// y = kept ? x * scale : 0.
   void (*scale_kept)(const std::uint8_t* kept, const float* x, float scale, float* y, std::int64_t n) = nullptr;
+
+  // simd/outer.cpp
+  void (*outer)(const OuterTask& task) = nullptr;
+
+  // simd/depthwise.cpp
+  /// y = bias + sum over the taps of w * x; `bias` null: none.
+  void (*depthwise)(const DepthwisePixels& pixels, const float* x, const float* w, const float* bias, float* y) = nullptr;
+  /// sums[tap] += sum over the pixels of dy * x.
+  void (*depthwise_grad_weight)(const DepthwisePixels& pixels, const float* x, const float* dy, float* sums) = nullptr;
 
   // simd/gemm.cpp
   GemmBodies gemm;

@@ -12,6 +12,8 @@ void add_sparse_window(Simd& table);
 void add_sparse_pick(Simd& table);
 void add_transpose(Simd& table);
 void add_random(Simd& table);
+void add_outer(Simd& table);
+void add_depthwise(Simd& table);
 void add_gemm(Simd& table);
 void add_conv(Simd& table);
 void add_winograd(Simd& table);
@@ -32,6 +34,8 @@ Simd make_table() {
   add_sparse_pick(table);
   add_transpose(table);
   add_random(table);
+  add_outer(table);
+  add_depthwise(table);
   add_gemm(table);
   add_conv(table);
   add_winograd(table);

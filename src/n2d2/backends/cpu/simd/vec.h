@@ -52,11 +52,19 @@ static inline Vec sqrt(Vec a) {
 #endif
 }
 
-/// The first `n` < kLanes numbers at p, zeros in the other lanes; touches no byte behind them.
+#if defined(__AVX2__) && !defined(__AVX512F__)
+alignas(64) static constexpr std::int32_t kMasks[2 * kLanes] = {-1, -1, -1, -1, -1, -1, -1, -1};
+static inline __m256i mask_of(int n) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kMasks + kLanes - n)); }
+#endif
+
+/// The first `n` <= kLanes numbers at p, zeros in the other lanes; touches no byte behind them.
 static inline Vec load_part(const float* p, int n) {
 #if defined(__AVX512F__)
   return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1U << n) - 1U), p);
+#elif defined(__AVX2__)
+  return _mm256_maskload_ps(p, mask_of(n));
 #else
+  if (n == kLanes) return load(p);
   Vec v{};
   for (int i = 0; i < n; ++i) v[i] = p[i];
   return v;
@@ -65,7 +73,10 @@ static inline Vec load_part(const float* p, int n) {
 static inline void store_part(float* p, int n, Vec v) {
 #if defined(__AVX512F__)
   _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1U << n) - 1U), v);
+#elif defined(__AVX2__)
+  _mm256_maskstore_ps(p, mask_of(n), v);
 #else
+  if (n == kLanes) return store(p, v);
   for (int i = 0; i < n; ++i) p[i] = v[i];
 #endif
 }

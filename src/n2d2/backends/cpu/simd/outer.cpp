@@ -1,0 +1,149 @@
+// Sums of outer products in register tiles: one side is broadcast, the other is vectors, and every pixel adds to the whole tile.
+#include "n2d2/backends/cpu/simd/simd.h"
+#include "n2d2/backends/cpu/simd/vec.h"
+
+namespace n2d2::cpu::N2D2_ISA {
+namespace {
+
+// Sums, the vectors of a pixel and a broadcast must fit the registers: 32 with AVX-512, else 16.
+constexpr int kMaxVecs = 2;
+constexpr int kMaxGroups = 3;
+#if defined(__AVX512F__)
+constexpr int kMaxRows[kMaxVecs] = {28, 14};
+#else
+constexpr int kMaxRows[kMaxVecs] = {12, 6};
+#endif
+
+/// The vectors of a tile.
+struct Whole {
+  using Type = Vec;
+  static constexpr int kWidth = kLanes;
+  static Vec multiply_add(Vec a, Vec b, Vec c) { return fma(a, b, c); }
+  static Vec load_some(const float* p, int n) { return load_part(p, n); }
+  static void add(Vec v, float* to) { store(to, load(to) + v); }
+};
+#if defined(__AVX512F__)
+/// For at most eight columns: processors that work on 256 bits at a time lose nothing on it.
+struct Half {
+  typedef float Type __attribute__((vector_size(32)));
+  typedef float Anywhere __attribute__((vector_size(32), aligned(4), may_alias));
+  static constexpr int kWidth = 8;
+  static Type multiply_add(Type a, Type b, Type c) { return _mm256_fmadd_ps(a, b, c); }
+  static Type load_some(const float* p, int n) { return _mm256_maskz_loadu_ps(static_cast<__mmask8>((1U << n) - 1U), p); }
+  static void add(Type v, float* to) { *reinterpret_cast<Anywhere*>(to) += v; }
+};
+#endif
+
+/// `kGroups` times `kRun` rows; `last` columns of the last vector count.
+template <class V, int kGroups, int kRun, int kVecs>
+void tile(const OuterTask& t, const float* a, const float* b, int last, float* sums) {
+  using Type = typename V::Type;
+  Type total[kGroups][kRun][kVecs] = {};
+  for (std::int64_t image = 0; image < t.images; ++image) {
+    for (std::int64_t row = 0; row < t.rows; ++row) {
+      const float* from = a + image * t.a.image + row * t.a.row;
+      const float* columns = b + image * t.b.image + row * t.b.row;
+      for (std::int64_t pixel = 0; pixel < t.pixels; ++pixel, from += t.a.pixel, columns += t.b.pixel) {
+        Type vec[kVecs];
+#pragma GCC unroll 2
+        for (int j = 0; j + 1 < kVecs; ++j) vec[j] = V::load_some(columns + j * V::kWidth, V::kWidth);
+        vec[kVecs - 1] = V::load_some(columns + (kVecs - 1) * V::kWidth, last);
+#pragma GCC unroll 3
+        for (int g = 0; g < kGroups; ++g) {
+#pragma GCC unroll 28
+          for (int i = 0; i < kRun; ++i) {
+            const Type factor = from[g * t.a_group + i] - Type{};
+#pragma GCC unroll 2
+            for (int j = 0; j < kVecs; ++j) total[g][i][j] = V::multiply_add(factor, vec[j], total[g][i][j]);
+          }
+        }
+      }
+    }
+  }
+#pragma GCC unroll 3
+  for (int g = 0; g < kGroups; ++g) {
+#pragma GCC unroll 28
+    for (int i = 0; i < kRun; ++i) {
+#pragma GCC unroll 2
+      for (int j = 0; j < kVecs; ++j) V::add(total[g][i][j], sums + g * t.sums_group + i * t.sums_row + j * V::kWidth);
+    }
+  }
+}
+
+using Tile = void (*)(const OuterTask&, const float*, const float*, int, float*);
+template <class V, int kGroups, int kRun, int kVecs>
+constexpr Tile tile_that_fits() {
+  if constexpr (kGroups * kRun <= kMaxRows[kVecs - 1]) {
+    return tile<V, kGroups, kRun, kVecs>;
+  } else {
+    return nullptr;
+  }
+}
+
+/// Tiles of one width, for every number of groups and length of run; null where the registers would not do.
+constexpr int kMaxRun = 28;
+struct Tiles {
+  int vecs, vec;  ///< vectors across, columns of one
+  int most;       ///< rows
+  Tile of[kMaxGroups][kMaxRun];
+};
+template <class V, int kGroups, int kVecs, int... kRuns>
+constexpr void fill(Tile* to) {
+  ((to[kRuns - 1] = tile_that_fits<V, kGroups, kRuns, kVecs>()), ...);
+}
+template <class V, int kVecs>
+constexpr Tiles make_tiles() {
+  Tiles tiles{kVecs, V::kWidth, kMaxRows[kVecs - 1], {}};
+  fill<V, 1, kVecs, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28>(tiles.of[0]);
+  fill<V, 2, kVecs, 1, 2, 3, 4, 5, 6, 7>(tiles.of[1]);
+  fill<V, 3, kVecs, 1, 2, 3, 4, 5, 6, 7>(tiles.of[2]);
+  return tiles;
+}
+/// From the narrowest on.
+constexpr Tiles kTiles[] = {
+#if defined(__AVX512F__)
+    make_tiles<Half, 1>(),
+#endif
+    make_tiles<Whole, 1>(), make_tiles<Whole, 2>()};
+constexpr int kWidths = sizeof(kTiles) / sizeof(kTiles[0]);
+
+/// How many of `left` groups a tile takes, of runs of that length.
+int groups_of(const Tiles& tiles, std::int64_t run, std::int64_t left) {
+  int groups = left < kMaxGroups ? static_cast<int>(left) : (left == kMaxGroups + 1 ? 2 : kMaxGroups);  // 4 = 2 + 2
+  while (groups > 1 && (run > kMaxRun || tiles.of[groups - 1][run - 1] == nullptr)) --groups;
+  return groups;
+}
+
+/// All rows, for the columns of b from `column` on that fill the vectors of the tiles.
+void each_row(const OuterTask& t, const Tiles& tiles, std::int64_t column, int last) {
+  const std::int64_t parts = (t.a.width + tiles.most - 1) / tiles.most;
+  for (std::int64_t group = 0; group < t.groups;) {
+    const int groups = groups_of(tiles, t.a.width, t.groups - group);
+    for (std::int64_t part = 0; part < parts; ++part) {
+      const std::int64_t begin = t.a.width * part / parts, end = t.a.width * (part + 1) / parts;
+      tiles.of[groups - 1][end - begin - 1](t, t.a.data + group * t.a_group + begin, t.b.data + column, last,
+                                            t.sums + group * t.sums_group + begin * t.sums_row + column);
+    }
+    group += groups;
+  }
+}
+
+/// Tiles below each other first: the vectors of their pixels stay in the first-level cache.
+void outer(const OuterTask& t) {
+  for (std::int64_t column = 0; column < t.b.width;) {
+    const std::int64_t left = t.b.width - column;
+    int chosen = 0;
+    while (chosen + 1 < kWidths && left > kTiles[chosen].vecs * kTiles[chosen].vec) ++chosen;
+    const Tiles& tiles = kTiles[chosen];
+    const std::int64_t width = left < tiles.vecs * tiles.vec ? left : tiles.vecs * tiles.vec;
+    each_row(t, tiles, column, static_cast<int>(width - (tiles.vecs - 1) * tiles.vec));
+    column += width;
+  }
+}
+
+}  // namespace
+
+void add_outer(Simd& table);
+void add_outer(Simd& table) { table.outer = outer; }
+
+}  // namespace n2d2::cpu::N2D2_ISA
