@@ -240,14 +240,16 @@ void prepare_grad_weight(Emitter& emit) {
       std::make_shared<const Depthwise>(convolution_of(node, node.input_shape(1), node.output_shape(0), node.input_shape(0)), false);
   const Operand dy = emit.in(0), x = emit.in(1), dw = emit.partial_out(0);
   const Operand db = node.outputs().size() > 1 ? emit.partial_out(1) : Operand();
-  const Operand scratch = emit.scratch(d->taps() * d->row() * 4);
+  const Operand scratch = emit.scratch(d->taps() * d->row() * 4, true);
   std::vector<plan::Use> extra = {plan::writes(dw, Access::own), plan::writes(scratch, Access::own)};
   if (db) extra.push_back(plan::writes(db, Access::own));
-  emit.rows(
+  emit.summed_rows(
       [=, block = d->block(), strides = WeightStrides(*node.output(0))](const Lane& lane) {
         float* sums = scratch.own(lane);
-        std::fill(sums, sums + d->taps() * d->row(), 0.0F);
-        if (db) std::fill(db.own(lane), db.own(lane) + d->channels(), 0.0F);
+        if (lane.is_first) {
+          std::fill(sums, sums + d->taps() * d->row(), 0.0F);
+          if (db) std::fill(db.own(lane), db.own(lane) + d->channels(), 0.0F);
+        }
         const std::int64_t count = lane.rows * d->conv.rows_per_row;
         for (std::int64_t image = 0; image < count; image += block) {
           const std::int64_t images = std::min(block, count - image);
@@ -258,6 +260,7 @@ void prepare_grad_weight(Emitter& emit) {
             simd().depthwise_grad_weight(pixels, inputs + first_x, gradients + first_y, sums);
           });
         }
+        if (!lane.is_last) return;
         float* to = dw.own(lane);
         for (std::int64_t tap = 0; tap < d->taps(); ++tap) add_copies(*d, sums + tap * d->row());
         each_weight(*d, strides, [=](std::int64_t place, std::int64_t row) { to[place] = sums[row]; });
