@@ -6,18 +6,22 @@ import os
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
+import time
+
 import keras
 import numpy as np
 
 from catalog import PeerKind, Workload
 from models import keras_nets
-from runner import LOOP_ROWS, Runner, arrays
+from runner import Runner, arrays
+
+# An epoch is as long as this allows: long enough that what `fit` does once counts little, short enough for a round of a slow peer.
+LEAST_STEPS, MOST_ROWS, EPOCH_S = 30, 128 * 200, 1.0
 
 
 def make(workload: Workload, kind: PeerKind, measure: str) -> Runner:
-    """Each call fits once over the same rows."""
-    steps = LOOP_ROWS // 128
-    x, labels = arrays(workload, steps * workload.batch)
+    """Each call fits for an epoch over the same rows."""
+    x, labels = arrays(workload, MOST_ROWS)
     x = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
     y = keras.utils.to_categorical(labels, workload.classes)
     model = keras_nets.build(workload, softmax=True)
@@ -30,7 +34,13 @@ def make(workload: Workload, kind: PeerKind, measure: str) -> Runner:
         model = keras_interoperability.wrap(model, workload.batch)
     model.compile(loss="categorical_crossentropy", optimizer=optimizer, metrics=["accuracy"])
 
-    def run(_: int) -> float:
-        return float(model.fit(x, y, batch_size=workload.batch, verbose=0).history["loss"][-1])
+    def fit(steps: int) -> float:
+        rows = steps * workload.batch
+        return float(model.fit(x[:rows], y[:rows], batch_size=workload.batch, verbose=0).history["loss"][-1])
 
-    return Runner(run, fixed_steps=steps)
+    fit(LEAST_STEPS)
+    start = time.perf_counter()
+    fit(LEAST_STEPS)
+    took = (time.perf_counter() - start) / LEAST_STEPS
+    steps = max(LEAST_STEPS, min(MOST_ROWS // workload.batch, round(EPOCH_S / took)))
+    return Runner(lambda _: fit(steps), fixed_steps=steps)

@@ -15,7 +15,6 @@ import numpy as np
 from catalog import Workload
 
 BATCHES = 8  # that a step takes in turn
-LOOP_ROWS = 128 * 200  # of the Keras loop; the tutorial's loop takes as many as its steps
 
 
 @dataclass
