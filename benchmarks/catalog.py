@@ -119,7 +119,7 @@ PEERS = {
         PeerKind("torch_eager", "with_torch", "torch", TRAINS),
         PeerKind("torch_fused", "with_torch", "torch", ("step", "loop", "loader", "startup", "memory")),
         PeerKind("torch_channels_last", "with_torch", "torch", TRAINS),
-        PeerKind("torch_malloc", "with_torch", "torch", TRAINS, environment=KEEP_PAGES),
+        PeerKind("torch_malloc", "with_torch", "torch", ("step", "loop", "loader", "predict1", "predict128"), environment=KEEP_PAGES),
         PeerKind("torch_compile", "with_torch", "torch", TRAINS, only_when_asked=True),
         PeerKind("tf_graph", "with_tensorflow", "tensorflow", CALLS),
         PeerKind("tf_xla", "with_tensorflow", "tensorflow", CALLS),

@@ -23,7 +23,7 @@ from typing import Any
 from catalog import HEADLINE, MEASURES, PEERS, WORKLOADS, offers
 from machine import Probe
 from report import flop_of, footer, markdown, section
-from rounds import BusyError, Load, compare
+from rounds import BusyError, Conditions, compare
 
 
 def peers_for(workload: str, measure: str, asked: list[str] | None) -> tuple[list[str], list[str]]:
@@ -39,7 +39,8 @@ def peers_for(workload: str, measure: str, asked: list[str] | None) -> tuple[lis
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Measures what was asked for; shows and saves each result when it is there."""
     probe = Probe(arguments.cpus or os.cpu_count() or 1)
-    report: dict[str, Any] = {"machine": {}, "results": [], "not_installed": [], "busy": []}
+    conditions = Conditions(arguments.wait, arguments.any_load, arguments.cpus, probe)
+    report: dict[str, Any] = {"machine": {}, "results": [], "not_installed": [], "left_out": []}
     for measure in arguments.measure or ["step"]:
         for workload in arguments.workload or HEADLINE:
             peers, missing = peers_for(workload, measure, arguments.peer)
@@ -49,11 +50,11 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             print(f"{workload}, {measure}: {', '.join(peers)} ...", file=sys.stderr, flush=True)
             rounds = 1 if measure == "memory" else arguments.rounds
             try:
-                result = compare(workload, peers, rounds, measure, probe, Load(arguments.wait, arguments.any_load), arguments.cpus)
+                result = compare(workload, peers, rounds, measure, conditions)
                 report["results"].append({**result, "flop": flop_of(workload, measure)})
                 print(section(report["results"][-1], probe.report()), flush=True)
-            except BusyError as busy:
-                report["busy"].append(str(busy))
+            except (BusyError, RuntimeError) as problem:
+                report["left_out"].append(str(problem))
             report["machine"] = probe.report()
             save(arguments.json, json.dumps(report, indent=1))
     return report
@@ -102,7 +103,7 @@ def main() -> int:
 
         arguments.plot.parent.mkdir(parents=True, exist_ok=True)
         draw(report, arguments.plot)
-    return 1 if report["busy"] or any(result["failed"] for result in report["results"]) else 0
+    return 1 if report["left_out"] or any(result["failed"] for result in report["results"]) else 0
 
 
 if __name__ == "__main__":

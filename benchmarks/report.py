@@ -71,7 +71,7 @@ def footer(report: dict[str, Any]) -> str:
     parts = [facts_of(report["machine"])]
     if report["not_installed"]:
         parts.append("not installed, left out: " + ", ".join(report["not_installed"]))
-    return "\n".join([*parts, *(f"left out: {problem}" for problem in report["busy"])])
+    return "\n".join([*parts, *(f"left out: {problem}" for problem in report["left_out"])])
 
 
 def markdown(report: dict[str, Any]) -> str:

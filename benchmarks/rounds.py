@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,17 @@ class BusyError(Exception):
 
 
 @dataclass(frozen=True)
-class Load:
-    """What to do about other processes."""
+class Conditions:
+    """The machine that peers get, and what to do about other processes."""
 
     patience_s: float = 0.0
     """Wait that long for a quiet machine."""
-    any_will_do: bool = False
+    any_load: bool = False
     """Count disturbed rounds as well."""
+    cpus: int | None = None
+    """Processors of a peer; None: all."""
+    probe: Probe | None = None
+    """Tells when the machine itself has become slow."""
 
 
 class Peer:
@@ -109,11 +113,11 @@ def round_of(peer: Peer) -> tuple[float, bool]:
     return result["value"], foreign < MOST_FOREIGN * (time.perf_counter() - start) * (os.cpu_count() or 1) + CLOCK_ERROR_S
 
 
-def quiet_round_of(peer: Peer, load: Load) -> tuple[float, bool]:
+def quiet_round_of(peer: Peer, conditions: Conditions) -> tuple[float, bool]:
     """As `round_of`; a disturbed figure is taken again at once, a few times."""
-    for _ in range(1 if load.any_will_do else MOST_TRIES):
-        if load.patience_s:
-            wait_for_quiet(load.patience_s)
+    for _ in range(1 if conditions.any_load else MOST_TRIES):
+        if conditions.patience_s:
+            wait_for_quiet(conditions.patience_s)
         value, quiet = round_of(peer)
         if quiet:
             break
@@ -143,20 +147,20 @@ def started(workload: str, names: list[str], measure: str, cpus: int | None) -> 
     return running, failed
 
 
-def collect(running: list[Peer], rounds: int, probe: Probe | None, load: Load) -> tuple[dict[str, list[float]], int]:
+def collect(running: list[Peer], rounds: int, conditions: Conditions) -> tuple[dict[str, list[float]], int]:
     """Figures per peer of the rounds that count, and how many rounds were disturbed."""
     figures: dict[str, list[float]] = {peer.name: [] for peer in running}
     dirty = counted = 0
     while counted < rounds and dirty < MOST_TRIES * rounds:
         measured: dict[str, tuple[float, bool]] = {}
-        quick = probe is None or probe.is_fast(LEAST_RATE)
+        quick = conditions.probe is None or conditions.probe.is_fast(LEAST_RATE)
         for peer in running if (counted + dirty) % 2 == 0 else running[::-1]:
-            measured[peer.name] = quiet_round_of(peer, load)
-            if not (measured[peer.name][1] or load.any_will_do):
+            measured[peer.name] = quiet_round_of(peer, conditions)
+            if not (measured[peer.name][1] or conditions.any_load):
                 break  # the round is lost
         clean = quick and all(quiet for _, quiet in measured.values())
         dirty += not clean
-        if clean or load.any_will_do:
+        if clean or conditions.any_load:
             counted += 1
             for name, (value, _) in measured.items():
                 figures[name].append(value)
@@ -168,18 +172,19 @@ def compare(
     peers: list[str],
     rounds: int,
     measure: str = "step",
-    probe: Probe | None = None,
-    load: Load = Load(),  # noqa: B008 (frozen)
-    cpus: int | None = None,
+    conditions: Conditions = Conditions(),  # noqa: B008 (frozen)
 ) -> dict[str, Any]:
     """Figures of one workload and measure: see `summary`.
 
     Raises:
         BusyError: when the machine was too busy.
+        RuntimeError: when n2d2 fails, or a peer after its start.
     """
-    running, failed = started(workload, peers, measure, cpus)
+    if measure == "memory":
+        conditions = replace(conditions, any_load=True)  # does not depend on it
+    running, failed = started(workload, peers, measure, conditions.cpus)
     try:
-        figures, dirty = collect(running, rounds, probe, Load(any_will_do=True) if measure == "memory" else load)
+        figures, dirty = collect(running, rounds, conditions)
         notes = {peer.name: peer.notes for peer in running if peer.notes}
     finally:
         for peer in running:
@@ -193,7 +198,7 @@ def compare(
         **summary(figures),
         "rounds": counted,
         "disturbed": dirty,
-        "any_load": load.any_will_do,
+        "any_load": conditions.any_load,
         "failed": failed,
         "notes": notes,
     }

@@ -23,7 +23,7 @@ import torch
 from equality import differences
 from machine import Probe
 from models.variation_nets import STRATA, names, net_of
-from rounds import BusyError, Load, compare
+from rounds import BusyError, Conditions, compare
 
 SETTINGS = ["torch_eager", "torch_fused", "torch_channels_last"]
 
@@ -39,12 +39,12 @@ def compared(name: str) -> list[str]:
         return [f"{type(problem).__name__}: {problem}"]
 
 
-def measured(name: str, rounds: int, probe: Probe, load: Load) -> dict[str, Any]:
+def measured(name: str, rounds: int, conditions: Conditions) -> dict[str, Any]:
     """A network's description, its differences and its times."""
     net = net_of(name)
     result: dict[str, Any] = {"name": name, "stratum": net.stratum, "net": str(net), "differences": compared(name)}
     try:
-        result |= compare(name, ["n2d2", *SETTINGS], rounds, "step", probe, load)
+        result |= compare(name, ["n2d2", *SETTINGS], rounds, "step", conditions)
     except (BusyError, RuntimeError) as problem:
         result["problem"] = str(problem)
     return result
@@ -89,7 +89,7 @@ def main() -> int:
     results = []
     for name in [names(arguments.seed)[i] for i in arguments.only] if arguments.only else names(arguments.seed):
         print(f"{name}: {net_of(name)}", file=sys.stderr)
-        results.append(measured(name, arguments.rounds, probe, Load(arguments.wait, arguments.any_load)))
+        results.append(measured(name, arguments.rounds, Conditions(arguments.wait, arguments.any_load, probe=probe)))
     print(table(results))
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)

@@ -105,7 +105,7 @@ CASES = [
 
 @pytest.mark.parametrize(("workload", "measure", "peers"), [pytest.param(*c, marks=[pytest.mark.slow] * (c[0] in LARGE)) for c in CASES])
 def test_one_round(workload, measure, peers):
-    result = rounds.compare(workload, list(peers), 1, measure, load=rounds.Load(any_will_do=True))
+    result = rounds.compare(workload, list(peers), 1, measure, rounds.Conditions(any_load=True))
     assert all(value > 0 for value in result["median"].values())
     assert list(result["median"]) == list(peers)
     assert not result["failed"]
@@ -118,7 +118,7 @@ def test_one_round(workload, measure, peers):
 def test_all_peers_run(measure):
     peers = [p for p in catalog.PEERS.values() if catalog.offers(p, catalog.WORKLOADS["mnist_convnet"], measure) and p.is_installed]
     names = [p.name for p in peers if not p.only_when_asked]
-    result = rounds.compare("mnist_convnet", names, 1, measure, load=rounds.Load(any_will_do=True))
+    result = rounds.compare("mnist_convnet", names, 1, measure, rounds.Conditions(any_load=True))
     assert result["failed"] == {}
     assert sorted(result["median"]) == sorted(names)
 
@@ -127,7 +127,7 @@ def example() -> dict:
     figures = {"n2d2": [0.5, 0.5], "torch_eager": [2.0, 3.0], "tf_graph": [1.0, 2.0]}
     head = {"workload": "cifar_tutorial", "measure": "step", "unit": "ms", "rounds": 2, "disturbed": 1, "any_load": False}
     result = {**head, **rounds.summary(figures), "failed": {"tf_xla": "no compiler\nsorry"}, "notes": {}, "flop": 1e7}
-    return {"machine": {"processor": "x", "gflops": 100.0}, "results": [result], "not_installed": ["jax_jit"], "busy": []}
+    return {"machine": {"processor": "x", "gflops": 100.0}, "results": [result], "not_installed": ["jax_jit"], "left_out": []}
 
 
 def test_the_terminal_shows_ratios_floor_and_what_is_missing():
