@@ -62,8 +62,8 @@ void backward(Network& network, std::int64_t state, const nb::list& output_gradi
 }
 
 /// Arrays, whose shape and type the caller has checked.
-float step(Network& network, const nb::list& inputs, std::int64_t rows, const nb::ndarray<nb::ro>& targets, const char* loss,
-           bool by_class, std::uint64_t key) {
+float step(Network& network, const nb::list& inputs, std::int64_t rows, const nb::ndarray<nb::ro>& targets, const char* loss, bool by_class,
+           std::uint64_t key) {
   thread_local plan::StepCall call;
   call.inputs.clear();
   for (const nb::handle input : inputs) call.inputs.push_back(const_cast<void*>(nb::cast<nb::ndarray<nb::ro>>(input).data()));

@@ -1,7 +1,7 @@
 // Shape inference that several operators share. Everything here throws ShapeError, TypeError or ValueError with the shapes seen.
 #pragma once
-#include <cstdint>
 #include <array>
+#include <cstdint>
 #include <string>
 #include <vector>
 

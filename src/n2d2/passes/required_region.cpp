@@ -29,8 +29,7 @@ Extents read_by(const Node& node, const Extents& places) {
   const Extents input = extents_of(*node.input(0));
   Extents read{};
   for (std::size_t axis : {0, 1}) {
-    const std::int64_t kernel =
-        is_conv ? node.input_shape(1)[2 + static_cast<int>(axis)].size : node.integers("kernel_shape")[axis];
+    const std::int64_t kernel = is_conv ? node.input_shape(1)[2 + static_cast<int>(axis)].size : node.integers("kernel_shape")[axis];
     const std::int64_t reach = node.integers("dilations")[axis] * (kernel - 1) + 1;
     const std::int64_t end = (places[axis] - 1) * node.integers("strides")[axis] - node.integers("pads")[axis] + reach;
     read[axis] = std::clamp<std::int64_t>(end, 1, input[axis]);

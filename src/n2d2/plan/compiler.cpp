@@ -66,7 +66,8 @@ void Compiler::run() {
   assign_segments(emitter.forward);
   assign_segments(emitter.backward);
   const std::int64_t chunk_rows = chunk_rows_of(plan_.graph_, plan_.options_);
-  plan_.sizes_ = plan_memory({plan_.storages_, emitter.forward, emitter.backward, plan_.options_.capacity, plan_.options_.lanes, chunk_rows});
+  plan_.sizes_ =
+      plan_memory({plan_.storages_, emitter.forward, emitter.backward, plan_.options_.capacity, plan_.options_.lanes, chunk_rows});
   plan_.pack_.segments.clear();
   if (!emitter.packs.empty()) plan_.pack_.segments.push_back(std::move(emitter.packs));
   plan_.forward_ = program_of(emitter.forward);
@@ -104,10 +105,10 @@ void Compiler::choose_kernel(CollectingEmitter& emitter, const ir::Node& node) c
     if (kernel.op != node.op().name) continue;
     const std::string reason = kernel.refuses != nullptr ? kernel.refuses(node) : std::string();
     if (reason.empty()) {
-      emitter.begin(node, kernel.name);
+      emitter.begin(node, kernel.name + reasons);
       return kernel.prepare(emitter);
     }
-    reasons += fmt::format("; {}: {}", kernel.name, reason);
+    reasons += fmt::format("; not {}: {}", kernel.name, reason);
   }
   throw UnsupportedError(fmt::format("{}: no kernel of backend {}{}", node.label(), backend_.name(), reasons));
 }

@@ -92,7 +92,8 @@ class Planner {
     std::vector<Loop> loops;
     for (int i = 0; i < static_cast<int>(steps.size()); ++i) {
       const PlannedStep& step = steps[static_cast<std::size_t>(i)];
-      const bool joins = !loops.empty() && loops.back().chunked && step.chunked && steps[static_cast<std::size_t>(i) - 1].segment == step.segment;
+      const bool joins =
+          !loops.empty() && loops.back().chunked && step.chunked && steps[static_cast<std::size_t>(i) - 1].segment == step.segment;
       if (!joins) loops.push_back({i, i, step.chunked});
       loops.back().end = i;
     }

@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "n2d2/core/error.h"
+#include "n2d2/core/log.h"
 #include "n2d2/plan/executor.h"
 
 namespace n2d2::plan {
@@ -41,6 +42,11 @@ Network::Network(const Backend& backend, std::int64_t capacity, int lanes) : bac
   if (capacity < 1) throw ValueError(fmt::format("capacity: expected at least 1 row, got {}", capacity));
   if (lanes < 0) throw ValueError(fmt::format("lanes: expected 0 (by rule) or more, got {}", lanes));
   if (lanes_ == 0) lanes_ = default_lanes();
+  is_profiling_ = is_logged("profile");
+}
+
+Network::~Network() {
+  if (is_logged("profile")) log(profile_text());
 }
 
 void Network::set_graph(Mode mode, const ir::Graph& graph) {
@@ -97,8 +103,9 @@ std::shared_ptr<PlanEntry>& Network::plan_for(const PlanKey& key) {
   made->plan = std::make_unique<Plan>(
       graph, backend_,
       PlanOptions{
-          .capacity = capacity_, .lanes = lanes_, .keep = key.keep, .input_gradients = key.input_gradients, .step = !key.loss.empty()});
+          .capacity = capacity_, .lanes = lanes_, .keep = key.keep, .input_gradients = key.input_gradients, .step = key.loss != nullptr});
   made->plan->set_profiling(is_profiling_);
+  if (is_logged("plan")) log(title_of(key, *made) + made->plan->text());
   return entry = std::move(made);
 }
 
@@ -107,13 +114,13 @@ ir::Graph Network::graph_for(const PlanKey& key) const {
   for (const auto& value : graph.values()) {
     if (value->kind == ir::ValueKind::parameter) value->trainable = store_.entries().at(value->name).trainable;
   }
-  if (key.loss.empty()) return graph;
+  if (key.loss == nullptr) return graph;
   ir::Value* output = graph.outputs().front();
   const Shape& shape = output->shape();
   ir::TensorType targets{shape, DType::float32};
   if (key.by_class) targets = {shape.rank() > 0 ? Shape{shape[0]} : Shape{}, DType::int64};
   ir::Value* given = graph.add_input("targets", targets);
-  graph.set_outputs({graph.add_node(key.loss, {output, given}, {}, {.name = "loss"}).output()});
+  graph.set_outputs({graph.add_node(key.loss->name, {output, given}, {}, {.name = "loss"}).output()});
   return graph;
 }
 
@@ -204,8 +211,9 @@ float Network::step(const StepCall& call) {
   const std::lock_guard lock(mutex_);
   check(Mode::train, call.inputs, call.rows);
   if (call.by_class) check_classes(call);
+  const ir::OpDef& loss_op = graphs_.at(Mode::train).ops().find(call.loss);
   grow(call.rows);
-  const std::shared_ptr<PlanEntry>& entry = plan_for({.mode = 0, .keep = true, .loss = call.loss, .by_class = call.by_class});
+  const std::shared_ptr<PlanEntry>& entry = plan_for({.mode = 0, .keep = true, .loss = &loss_op, .by_class = call.by_class});
   Plan& plan = *entry->plan;
   if (!update_) update_ = std::make_unique<UpdateProgram>(store_, backend_, lanes_);
   bind_state(*entry);
@@ -255,7 +263,10 @@ std::string Network::plan_text() {
 
 std::string Network::title_of(const PlanKey& key, const PlanEntry& entry) const {
   return fmt::format("== plan: {}{}{}, up to {} rows, {} lanes\n", key.mode == 0 ? "train" : "evaluate", key.keep ? ", backward" : "",
-                     !key.loss.empty() ? ", " + key.loss : key.input_gradients ? ", input gradients" : "", entry.plan->options().capacity, lanes_);
+                     key.loss != nullptr   ? ", " + key.loss->name
+                     : key.input_gradients ? ", input gradients"
+                                           : "",
+                     entry.plan->options().capacity, lanes_);
 }
 
 void Network::set_profiling(bool on) {

@@ -50,6 +50,9 @@ class Network {
  public:
   /// `lanes` 0: by rule (N2D2_NUM_LANES, else the allowed cores).
   Network(const Backend& backend, std::int64_t capacity, int lanes = 0);
+  Network(const Network&) = delete;
+  Network& operator=(const Network&) = delete;
+  ~Network();
 
   void set_graph(Mode mode, const ir::Graph& graph);
   void bind(const std::string& name, void* memory);

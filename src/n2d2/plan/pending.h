@@ -3,7 +3,6 @@
 #include <compare>
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <vector>
 
 #include "n2d2/plan/plan.h"
@@ -15,8 +14,8 @@ struct PlanKey {
   int mode = 0;
   bool keep = false;
   bool input_gradients = false;
-  std::string loss{};     ///< operator; a plan in step form
-  bool by_class = false;  ///< of its targets
+  const ir::OpDef* loss = nullptr;  ///< a plan in step form
+  bool by_class = false;            ///< of its targets
   auto operator<=>(const PlanKey&) const = default;
 };
 

@@ -16,7 +16,8 @@ namespace {
 void append(std::string& text, const char* title, const Program& program) {
   text += fmt::format("{}:\n", title);
   for (std::size_t s = 0; s < program.segments.size(); ++s) {
-    for (const Step& step : program.segments[s]) text += fmt::format("  {:3} {}{}{}\n", s, step.label, step.single ? " (lane 0)" : "", step.chunked ? " (chunks)" : "");
+    for (const Step& step : program.segments[s])
+      text += fmt::format("  {:3} {}{}{}\n", s, step.label, step.single ? " (lane 0)" : "", step.chunked ? " (chunks)" : "");
   }
 }
 
@@ -94,7 +95,8 @@ std::string Plan::profile_text() const {
       {{"pack", &pack_}, {"forward", &forward_}, {"backward", &backward_}}};
   for (std::size_t i = 0; i < programs.size(); ++i) {
     const std::string steps = plan::profile_text(*programs[i].second, timed_runs_[i], timed_rows_[i]);
-    if (!steps.empty()) text += fmt::format("{}, {} runs, {} rows: slowest lane, all lanes\n{}", programs[i].first, timed_runs_[i], timed_rows_[i], steps);
+    if (!steps.empty())
+      text += fmt::format("{}, {} runs, {} rows: slowest lane, all lanes\n{}", programs[i].first, timed_runs_[i], timed_rows_[i], steps);
   }
   return text;
 }

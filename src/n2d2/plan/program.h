@@ -25,7 +25,7 @@ struct Step {
 struct Program {
   std::vector<std::vector<Step>> segments;
   std::int64_t chunk_rows = 0;  ///< 0: a lane takes all its rows at once
-  mutable Pace pace{};  ///< times of earlier runs, which choose between one thread and several
+  mutable Pace pace{};          ///< times of earlier runs, which choose between one thread and several
   /// Time of every step so far, by lane and then step by step through all segments; empty: not measured.
   mutable std::vector<std::vector<std::int64_t>> nanoseconds{};
   bool empty() const { return segments.empty(); }

@@ -7,11 +7,26 @@ namespace n2d2::cpu {
 const std::vector<plan::KernelEntry>& kernel_table() {
   static const std::vector<plan::KernelEntry> table = [] {
     std::vector<plan::KernelEntry> all;
-    for (const auto family :
-         {depthwise_kernels, direct_convolution_kernels, convolution_pool_kernels, outer_convolution_kernels, convolution_kernels,
-          sparse_grad_weight_kernels, sparse_grad_input_kernels, gemm_kernels, eltwise_kernels, binary_kernels, pool_kernels,
-          average_pool_kernels, batch_normalization_kernels, softmax_kernels, dropout_kernels, transpose_kernels, concat_kernels,
-          reduce_kernels, loss_kernels, accumulate_kernels}) {
+    for (const auto family : {depthwise_kernels,
+                              direct_convolution_kernels,
+                              convolution_pool_kernels,
+                              outer_convolution_kernels,
+                              convolution_kernels,
+                              sparse_grad_weight_kernels,
+                              sparse_grad_input_kernels,
+                              gemm_kernels,
+                              eltwise_kernels,
+                              binary_kernels,
+                              pool_kernels,
+                              average_pool_kernels,
+                              batch_normalization_kernels,
+                              softmax_kernels,
+                              dropout_kernels,
+                              transpose_kernels,
+                              concat_kernels,
+                              reduce_kernels,
+                              loss_kernels,
+                              accumulate_kernels}) {
       for (plan::KernelEntry& kernel : family()) all.push_back(std::move(kernel));
     }
     return all;

@@ -29,14 +29,12 @@ constexpr Isa kIsas[] = {{"avx512", has_avx512, avx512::table}, {"avx2", has_avx
 
 const Simd& choose() {
   __builtin_cpu_init();
-  const char* forced = std::getenv("N2D2_ISA");
-  if (forced != nullptr && *forced != '\0') {
-    const Simd* table = simd_of(forced);
-    if (table == nullptr) throw ValueError(fmt::format("N2D2_ISA={}: this processor lacks these instructions", forced));
-    return *table;
-  }
+  const char* most = std::getenv("N2D2_MAX_ISA");
+  bool is_allowed = most == nullptr || *most == '\0';
+  if (!is_allowed) static_cast<void>(simd_of(most));  // throws for an unknown name
   for (const Isa& isa : kIsas) {
-    if (isa.available()) return isa.table();
+    is_allowed = is_allowed || isa.name == most;
+    if (is_allowed && isa.available()) return isa.table();
   }
   throw BackendError("this processor lacks SSE4.2, which every kernel needs");
 }
@@ -48,7 +46,7 @@ const Simd* simd_of(const char* isa) {
   for (const Isa& known : kIsas) {
     if (known.name == isa) return known.available() ? &known.table() : nullptr;
   }
-  throw ValueError(fmt::format("N2D2_ISA={}: unknown; choose generic, avx2 or avx512", isa));
+  throw ValueError(fmt::format("N2D2_MAX_ISA={}: unknown; choose generic, avx2 or avx512", isa));
 }
 
 const Simd& simd() {

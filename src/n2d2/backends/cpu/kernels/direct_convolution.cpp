@@ -118,9 +118,8 @@ void DirectConvolution::add_part(const std::vector<std::int64_t>& rows, const st
 /// Decides between the algorithms.
 void DirectConvolution::finish() {
   const bool taps_of_winograd = parts_.size() == 1 && parts_[0].tap_floats.size() == 9 && parts_[0].runs.size() == 3 &&
-                                parts_[0].run_floats == 3 * inputs_ && in_step_[0] == 1 && in_step_[1] == 1 &&
-                                parts_[0].runs[0] == 0 && parts_[0].runs[1] == image_.row_floats() &&
-                                parts_[0].runs[2] == 2 * image_.row_floats();
+                                parts_[0].run_floats == 3 * inputs_ && in_step_[0] == 1 && in_step_[1] == 1 && parts_[0].runs[0] == 0 &&
+                                parts_[0].runs[1] == image_.row_floats() && parts_[0].runs[2] == 2 * image_.row_floats();
   const std::int64_t tiles = (out_[0] + 1) / 2 * ((out_[1] + 1) / 2);
   winograd_ = taps_of_winograd && std::min(inputs_, channels_) >= kWinogradChannels && tiles >= kWinogradTiles;
   if (winograd_) {
@@ -177,8 +176,8 @@ StridedCopy DirectConvolution::transposition(const ir::Value& weight) const {
   return {shape, {weight_m_, weight_k_, own[2], own[3]}, {1, channels_, columns * tap, tap}};
 }
 
-void DirectConvolution::rows(const float* image, const float* weights, const float* bias, bool relu, std::int64_t first,
-                             std::int64_t count, float* y, void* scratch) const {
+void DirectConvolution::rows(const float* image, const float* weights, const float* bias, bool relu, std::int64_t first, std::int64_t count,
+                             float* y, void* scratch) const {
   const std::int64_t row_floats = image_.row_floats();
   if (winograd_) {
     const WinogradTask task{.x = image + first * row_floats,
@@ -222,8 +221,8 @@ void DirectConvolution::rows(const float* image, const float* weights, const flo
 /// Whether all outputs of all images lie in one row, each at the same distance: pointwise, or one output per image.
 bool DirectConvolution::is_one_row() const {
   if (image_.is_needed() || winograd_ || parts_.size() != 1 || out_step_[0] != 1 || out_step_[1] != 1) return false;
-  const bool pointwise = parts_[0].tap_floats.size() == 1 && in_step_[0] == 1 && in_step_[1] == 1 &&
-                         image_.extent[0] == out_[0] && image_.extent[1] == out_[1];
+  const bool pointwise = parts_[0].tap_floats.size() == 1 && in_step_[0] == 1 && in_step_[1] == 1 && image_.extent[0] == out_[0] &&
+                         image_.extent[1] == out_[1];
   return pointwise || (out_[0] == 1 && out_[1] == 1);
 }
 

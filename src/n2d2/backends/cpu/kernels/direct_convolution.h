@@ -58,12 +58,12 @@ class DirectConvolution {
   bool is_one_row() const;
   void row_of_all(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, float* y) const;
 
-  std::int64_t inputs_ = 0, channels_ = 0;           ///< channels of what is read and made
-  PaddedImage image_;                                ///< what is read
-  std::int64_t out_[2] = {};                         ///< extents of what is made
-  std::int64_t in_step_[2] = {1, 1};                 ///< rows and columns of the input from one output of a part to the next
-  std::int64_t out_step_[2] = {1, 1};                ///< and of the output
-  std::int64_t weight_k_ = 0, weight_m_ = 0;         ///< floats between weights of neighbouring inputs and outputs
+  std::int64_t inputs_ = 0, channels_ = 0;    ///< channels of what is read and made
+  PaddedImage image_;                         ///< what is read
+  std::int64_t out_[2] = {};                  ///< extents of what is made
+  std::int64_t in_step_[2] = {1, 1};          ///< rows and columns of the input from one output of a part to the next
+  std::int64_t out_step_[2] = {1, 1};         ///< and of the output
+  std::int64_t weight_k_ = 0, weight_m_ = 0;  ///< floats between weights of neighbouring inputs and outputs
   std::vector<Part> parts_;
   bool winograd_ = false;
 };

@@ -62,7 +62,8 @@ void drop_strided(Emitter& emit) {
   const std::int64_t per_row = value.shape().elements_per_row();
   const auto x = emit.in(0), y = emit.out(0), mask = emit.out(1), scratch = emit.scratch(per_row);
   emit.rows(
-      [=, scale = scale_of(node), id = static_cast<std::uint32_t>(value.id), threshold = threshold_of(node.number("ratio"))](const Lane& lane) {
+      [=, scale = scale_of(node), id = static_cast<std::uint32_t>(value.id),
+       threshold = threshold_of(node.number("ratio"))](const Lane& lane) {
         auto* drawn = scratch.own<std::uint8_t>(lane);
         const auto [step, logical_step] = loop.inner_steps();
         for (std::int64_t row = 0; row < lane.rows; ++row) {

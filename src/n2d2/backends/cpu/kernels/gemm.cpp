@@ -231,28 +231,28 @@ void prepare_partial(Emitter& emit, Product product) {
   std::vector<plan::Use> extra = {plan::writes(product.y.operand, Access::own)};
   if (reading.scratch) extra.push_back(plan::writes(reading.scratch, Access::own));
   const bool goes_on = product.m.dim.size * product.n.dim.size <= kSumsForChunks && product.alpha == 1.0F;
-  const auto run_lane =
-      [product, reading](const Lane& lane) {
-        GemmTask task = task_of(product);
-        task.m = product.m.dim.size;
-        task.k = product.k.of_lane(lane);
-        task.a = product.a.operand.rows(lane);
-        task.b = product.b.operand.rows(lane);
-        task.y = product.y.operand.own(lane);
-        if (!lane.is_first) {
-          task.c = task.y;
-          task.c_m = task.y_m;
-          task.c_n = 1;
-        }
-        run(task, reading, lane, {0, product.n.dim.size});
-      };
+  const auto run_lane = [product, reading](const Lane& lane) {
+    GemmTask task = task_of(product);
+    task.m = product.m.dim.size;
+    task.k = product.k.of_lane(lane);
+    task.a = product.a.operand.rows(lane);
+    task.b = product.b.operand.rows(lane);
+    task.y = product.y.operand.own(lane);
+    if (!lane.is_first) {
+      task.c = task.y;
+      task.c_m = task.y_m;
+      task.c_n = 1;
+    }
+    run(task, reading, lane, {0, product.n.dim.size});
+  };
   goes_on ? emit.summed_rows(run_lane, std::move(extra)) : emit.rows(run_lane, std::move(extra));
 }
 
 /// Whether sharing out the features of a weight gradient, at the price of a barrier, beats a copy of it per lane.
 bool gradient_by_features(const Emitter& emit, const Product& product) {
-  if (emit.lanes() == 1 || product.c) return true;
   const std::int64_t m = product.m.dim.size, n = product.n.dim.size;
+  if (product.c) return true;
+  if (emit.lanes() == 1) return m * n > kSumsForChunks;
   const std::int64_t exchanged = product.k.dim.at(emit.capacity()) * (m + n);
   return m * n >= kGradientsForFeatures && exchanged < emit.lanes() * m * n;
 }

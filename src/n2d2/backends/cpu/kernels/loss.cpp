@@ -96,16 +96,16 @@ void mean_squared_error(Emitter& emit) {
   const auto prediction = emit.in(0), target = emit.in(1);
   const auto sums = emit.scratch(sizeof(double), true);
   emit.sums_of_rows({plan::reads(prediction, Access::rows), plan::reads(target, Access::rows), plan::writes(sums, Access::own)},
-            [=](const Lane& lane) {
-              const float* p = prediction.rows(lane);
-              const float* t = target.rows(lane);
-              double total = lane.is_first ? 0 : *sums.own<double>(lane);
-              for (std::int64_t i = 0; i < lane.rows * count; ++i) {
-                const double error = static_cast<double>(p[i]) - static_cast<double>(t[i]);
-                total += error * error;
-              }
-              *sums.own<double>(lane) = total;
-            });
+                    [=](const Lane& lane) {
+                      const float* p = prediction.rows(lane);
+                      const float* t = target.rows(lane);
+                      double total = lane.is_first ? 0 : *sums.own<double>(lane);
+                      for (std::int64_t i = 0; i < lane.rows * count; ++i) {
+                        const double error = static_cast<double>(p[i]) - static_cast<double>(t[i]);
+                        total += error * error;
+                      }
+                      *sums.own<double>(lane) = total;
+                    });
   emit_mean(emit, sums, static_cast<double>(count));
 }
 

@@ -22,12 +22,14 @@ struct PaddedImage {
   /// The image itself, or a copy of it between the zeros that clear() wrote.
   const float* fill(const float* image, void* memory) const {
     if (!is_needed()) return image;
-    each_row([&](std::int64_t at, std::int64_t from, std::size_t size) { std::memcpy(static_cast<float*>(memory) + at, image + from, size); });
+    each_row(
+        [&](std::int64_t at, std::int64_t from, std::size_t size) { std::memcpy(static_cast<float*>(memory) + at, image + from, size); });
     return static_cast<const float*>(memory);
   }
   /// The other way round.
   void take(const void* memory, float* image) const {
-    each_row([&](std::int64_t at, std::int64_t to, std::size_t size) { std::memcpy(image + to, static_cast<const float*>(memory) + at, size); });
+    each_row(
+        [&](std::int64_t at, std::int64_t to, std::size_t size) { std::memcpy(image + to, static_cast<const float*>(memory) + at, size); });
   }
 
  private:

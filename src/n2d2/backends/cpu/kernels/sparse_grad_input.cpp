@@ -50,7 +50,8 @@ struct ImageSums {
   void add(const Pooled& pooled, const float* gradients, const float* weights, float* image, void* memory) const {
     Lists lists(memory, list_count(), channels());
     lists.clear();
-    SparseListing listing{.channels = channels(), .step = weight_step(), .entries = lists.of(0), .counts = lists.counts(), .room = channels()};
+    SparseListing listing{
+        .channels = channels(), .step = weight_step(), .entries = lists.of(0), .counts = lists.counts(), .room = channels()};
     for (const Window& window : s.windows) {
       listing.gradients = gradients + window.pixel;
       listing.argmax = pooled.argmax + window.pixel;
@@ -67,7 +68,8 @@ struct ImageSums {
       std::int64_t list = 0;
       for (const Window& window : s.windows) {
         for (std::int64_t place = 0; place < s.window_places(); ++place, ++list) {
-          dot(lists.of(list), lists.count(list), slice.patch, weights + slice.weight, image + window.offset + s.places[place] + slice.image);
+          dot(lists.of(list), lists.count(list), slice.patch, weights + slice.weight,
+              image + window.offset + s.places[place] + slice.image);
         }
       }
     }

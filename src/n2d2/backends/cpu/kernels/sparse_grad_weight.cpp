@@ -75,7 +75,8 @@ void prepare_lists(Emitter& emit, const Sparse& s) {
             const float* g = gradients + window.pixel;
             for (std::int64_t c = 0; c < channels; ++c) lists.add(c, window.offset + sparse.places[chosen[c]], g[c]);
           }
-          for (std::int64_t c = 0; c < channels; ++c) simd().sparse_dot(lists.of(c), lists.count(c), patch, image, sums + c * sparse.weights);
+          for (std::int64_t c = 0; c < channels; ++c)
+            simd().sparse_dot(lists.of(c), lists.count(c), patch, image, sums + c * sparse.weights);
         });
       },
       work->uses());
@@ -85,7 +86,8 @@ void prepare_lists(Emitter& emit, const Sparse& s) {
 SparsePick pick_of(const Sparse& s) {
   SparsePick pick;
   const auto reach = [&](int axis) {
-    return (s.pool.kernel[axis] - 1) * s.pool.dilations[axis] * s.conv.strides[axis] + (s.conv.kernel[axis] - 1) * (s.conv.dilations[axis] + 1) + 1;
+    return (s.pool.kernel[axis] - 1) * s.pool.dilations[axis] * s.conv.strides[axis] +
+           (s.conv.kernel[axis] - 1) * (s.conv.dilations[axis] + 1) + 1;
   };
   const std::int64_t width = reach(1) * s.conv.channels[0];
   if (reach(0) * width > SparsePick::kFloats || s.window_places() > SparsePick::kPlaces || s.weights > SparsePick::kTaps) return pick;
@@ -136,7 +138,8 @@ void prepare(Emitter& emit) {
   const Sparse s = sparse_of(node, node.input_shape(2), node.output_shape(0));
   const SparsePick pick = pick_of(s);
   const bool padded_pool = std::any_of(std::begin(s.pool.pads), std::end(s.pool.pads), [](std::int64_t pad) { return pad > 0; });
-  const bool picks = pick.rows > 0 && s.run() < kRunForLists && s.conv.channels[1] >= simd().lanes / 2 && !padded_pool;
+  const bool picks =
+      simd().sparse_pick != nullptr && pick.rows > 0 && s.run() < kRunForLists && s.conv.channels[1] >= simd().lanes / 2 && !padded_pool;
   picks ? prepare_pick(emit, s, pick) : prepare_lists(emit, s);
 }
 

@@ -100,15 +100,16 @@ void tile(const Tile& t) {
 using Body = void (*)(const Tile&);
 template <class L>
 struct Tiles {
-  static constexpr Body kOne[14] = {tile<L, 1, 1>, tile<L, 2, 1>, tile<L, 3, 1>,  tile<L, 4, 1>,  tile<L, 5, 1>,  tile<L, 6, 1>,  tile<L, 7, 1>,
-                                    tile<L, 8, 1>, tile<L, 9, 1>, tile<L, 10, 1>, tile<L, 11, 1>, tile<L, 12, 1>,
+  static constexpr Body kOne[14] = {tile<L, 1, 1>,  tile<L, 2, 1>, tile<L, 3, 1>, tile<L, 4, 1>,  tile<L, 5, 1>,  tile<L, 6, 1>,
+                                    tile<L, 7, 1>,  tile<L, 8, 1>, tile<L, 9, 1>, tile<L, 10, 1>, tile<L, 11, 1>, tile<L, 12, 1>,
 #if defined(__AVX512F__)
                                     tile<L, 13, 1>, tile<L, 14, 1>
 #endif
   };
-  static constexpr Body kTwo[14] = {tile<L, 1, 2>, tile<L, 2, 2>, tile<L, 3, 2>, tile<L, 4, 2>, tile<L, 5, 2>, tile<L, 6, 2>,
+  static constexpr Body kTwo[14] = {tile<L, 1, 2>,  tile<L, 2, 2>, tile<L, 3, 2>, tile<L, 4, 2>,  tile<L, 5, 2>,  tile<L, 6, 2>,
 #if defined(__AVX512F__)
-                                    tile<L, 7, 2>, tile<L, 8, 2>, tile<L, 9, 2>, tile<L, 10, 2>, tile<L, 11, 2>, tile<L, 12, 2>, tile<L, 13, 2>, tile<L, 14, 2>
+                                    tile<L, 7, 2>,  tile<L, 8, 2>, tile<L, 9, 2>, tile<L, 10, 2>, tile<L, 11, 2>, tile<L, 12, 2>,
+                                    tile<L, 13, 2>, tile<L, 14, 2>
 #endif
   };
 };
@@ -134,7 +135,11 @@ void run_with(const ConvTask& task) {
     const std::int64_t tiles = (task.columns + L::kMost[vecs] - 1) / L::kMost[vecs];
     const std::int64_t base = task.columns / tiles, wider = task.columns % tiles;
     const Body* bodies = vecs == 2 ? Tiles<L>::kTwo : Tiles<L>::kOne;
-    Tile t{&task, nullptr, task.weights + m * inputs, task.bias == nullptr ? nullptr : task.bias + m, nullptr,
+    Tile t{&task,
+           nullptr,
+           task.weights + m * inputs,
+           task.bias == nullptr ? nullptr : task.bias + m,
+           nullptr,
            static_cast<int>(width - (vecs - 1) * L::kWidth)};
     for (std::int64_t row = 0; row < task.rows; ++row) {
       std::int64_t column = 0;

@@ -5,8 +5,6 @@
 namespace n2d2::cpu::N2D2_ISA {
 namespace {
 
-typedef std::uint8_t VecByte __attribute__((vector_size(kLanes), aligned(1), may_alias));
-
 struct Best {
   Vec value;
   VecInt place;
@@ -40,14 +38,8 @@ void max_pool(const float* x, const std::int64_t* offsets, const std::uint8_t* p
       consider(best, whole ? load(pixel) : load_part(pixel, rest), places[k]);
     }
     if (relu) best.value = best.value <= zero ? zero : best.value;  // NaN stays
-    const VecByte bytes = __builtin_convertvector(best.place, VecByte);
-    if (whole) {
-      store(y + c, best.value);
-      *reinterpret_cast<VecByte*>(argmax + c) = bytes;
-    } else {
-      store_part(y + c, rest, best.value);
-      for (int i = 0; i < rest; ++i) argmax[c + i] = bytes[i];
-    }
+    whole ? store(y + c, best.value) : store_part(y + c, rest, best.value);
+    store_bytes(argmax + c, rest, best.place);
   }
 }
 
@@ -56,29 +48,23 @@ template <int kRows, int kColumns, bool whole>
 static inline void pool_channels(const MaxPoolRow& row, std::int64_t c, int rest) {
   const Vec zero{};
   const int rows = kRows == 0 ? row.row_count : kRows, columns = kColumns == 0 ? row.columns : kColumns;
-    for (std::int64_t window = 0; window < row.windows; ++window) {
-      const std::int64_t at = window * row.step + c;
-      const auto pixel = [&](int p, int q) {
-        const float* from = row.rows[p] + at + q * row.dilation;
-        return whole ? load(from) : load_part(from, rest);
-      };
-      Best best = {pixel(0, 0), VecInt{} + row.first_place};
+  for (std::int64_t window = 0; window < row.windows; ++window) {
+    const std::int64_t at = window * row.step + c;
+    const auto pixel = [&](int p, int q) {
+      const float* from = row.rows[p] + at + q * row.dilation;
+      return whole ? load(from) : load_part(from, rest);
+    };
+    Best best = {pixel(0, 0), VecInt{} + row.first_place};
 #pragma GCC unroll 3
-      for (int p = 0; p < rows; ++p) {
+    for (int p = 0; p < rows; ++p) {
 #pragma GCC unroll 3
-        for (int q = p == 0 ? 1 : 0; q < columns; ++q) consider(best, pixel(p, q), row.first_place + p * columns + q);
-      }
-      if (row.relu) best.value = best.value <= zero ? zero : best.value;  // NaN stays
-      const VecByte bytes = __builtin_convertvector(best.place, VecByte);
-      const std::int64_t to = window * row.channels + c;
-      if (whole) {
-        store(row.y + to, best.value);
-        *reinterpret_cast<VecByte*>(row.argmax + to) = bytes;
-      } else {
-        store_part(row.y + to, rest, best.value);
-        for (int i = 0; i < rest; ++i) row.argmax[to + i] = bytes[i];
-      }
+      for (int q = p == 0 ? 1 : 0; q < columns; ++q) consider(best, pixel(p, q), row.first_place + p * columns + q);
     }
+    if (row.relu) best.value = best.value <= zero ? zero : best.value;  // NaN stays
+    const std::int64_t to = window * row.channels + c;
+    whole ? store(row.y + to, best.value) : store_part(row.y + to, rest, best.value);
+    store_bytes(row.argmax + to, rest, best.place);
+  }
 }
 
 template <int kRows, int kColumns>
@@ -92,16 +78,6 @@ void max_pool_row(const MaxPoolRow& row) {
   if (row.row_count == 2 && row.columns == 2) return pool_windows<2, 2>(row);
   if (row.row_count == 3 && row.columns == 3) return pool_windows<3, 3>(row);
   pool_windows<0, 0>(row);
-}
-
-static inline VecInt load_bytes(const std::uint8_t* p, int rest) {
-  VecByte bytes{};
-  if (rest == kLanes) {
-    bytes = *reinterpret_cast<const VecByte*>(p);
-  } else {
-    for (int i = 0; i < rest; ++i) bytes[i] = p[i];
-  }
-  return __builtin_convertvector(bytes, VecInt);
 }
 
 void max_pool_grad(const float* dy, const float* y, const std::uint8_t* argmax, const std::int64_t* offsets, const std::uint8_t* places,

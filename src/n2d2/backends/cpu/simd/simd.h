@@ -56,17 +56,17 @@ struct SparseWindows {
 /// places, its patch, fit into one or two vectors, from which every output channel picks its own.
 struct SparsePick {
   const float* image = nullptr;
-  std::int64_t image_row = 0;                       ///< floats between rows of the image
-  int rows = 0, width = 0;                          ///< of a patch, in floats: at most kFloats together
-  const std::int32_t* windows = nullptr;            ///< first float of each patch
+  std::int64_t image_row = 0;             ///< floats between rows of the image
+  int rows = 0, width = 0;                ///< of a patch, in floats: at most kFloats together
+  const std::int32_t* windows = nullptr;  ///< first float of each patch
   std::int64_t window_count = 0;
-  std::int32_t places[16] = {};                     ///< where in the patch the kernel begins, by place in the window
-  std::int32_t taps[32] = {};                       ///< and each of its floats from there
+  std::int32_t places[16] = {};  ///< where in the patch the kernel begins, by place in the window
+  std::int32_t taps[32] = {};    ///< and each of its floats from there
   int tap_count = 0;
   std::int64_t channels = 0;
-  const float* gradients = nullptr;                 ///< [windows, channels]
+  const float* gradients = nullptr;  ///< [windows, channels]
   const std::uint8_t* argmax = nullptr;
-  float* sums = nullptr;                            ///< [taps, channels]: added to
+  float* sums = nullptr;  ///< [taps, channels]: added to
   static constexpr int kFloats = 32, kPlaces = 16, kTaps = 32;
 };
 
@@ -84,7 +84,7 @@ struct MaxPoolRow {
   int first_place = 0;  ///< place in the window of the first pixel
   bool relu = false;    ///< max(., 0) behind it
   std::int64_t channels = 0;
-  int columns = 0;  ///< of a window
+  int columns = 0;                      ///< of a window
   std::int64_t step = 0, dilation = 0;  ///< floats between windows and between columns of a window
   std::int64_t windows = 0;
   float* y = nullptr;
@@ -144,6 +144,7 @@ struct Simd {
   void (*mask_relu)(const float* dy, const float* y, float* to, std::int64_t n) = nullptr;
 
   // simd/sparse_pick.cpp
+  /// Null where the machine has no permutation for it.
   void (*sparse_pick)(const SparsePick& pick) = nullptr;
 
   // simd/transpose.cpp
@@ -174,8 +175,8 @@ struct Simd {
   WinogradBodies winograd;
 };
 
-/// The table of this machine, or of the environment variable N2D2_ISA = generic | avx2 | avx512; throws ValueError when that names
-/// something else or something the machine lacks.
+/// The best table of this machine, no better than the environment variable N2D2_MAX_ISA = generic | avx2 | avx512 says; throws ValueError
+/// when that names something else.
 const Simd& simd();
 /// The table of one instruction set, or null when the machine lacks it. Throws ValueError for an unknown name.
 const Simd* simd_of(const char* isa);

@@ -3,17 +3,15 @@
 #include "n2d2/backends/cpu/simd/vec.h"
 
 namespace n2d2::cpu::N2D2_ISA {
+#if defined(__AVX512F__)
 namespace {
 
-typedef std::uint8_t VecByte __attribute__((vector_size(kLanes), aligned(1), may_alias));
-
-#if defined(__AVX512F__)
 /// 16 or 32 floats in registers.
 template <bool kLarge>
 struct Patch {
   Vec low, high;
 
-  static inline Patch load(const SparsePick& pick, const float* from) {
+  [[gnu::always_inline]] static inline Patch load(const SparsePick& pick, const float* from) {
     Patch patch{};
     for (int row = 0; row < pick.rows; ++row) {
       const std::uint32_t mask = ((pick.width == 32 ? 0U : 1U << pick.width) - 1U) << (row * pick.width);
@@ -23,50 +21,15 @@ struct Patch {
     }
     return patch;
   }
-  inline Vec pick(VecInt at) const {
+  [[gnu::always_inline]] inline Vec pick(VecInt at) const {
     const auto index = reinterpret_cast<__m512i>(at);
-    return kLarge ? _mm512_permutex2var_ps(low, index, high)
-                  : _mm512_maskz_permutexvar_ps(static_cast<__mmask16>(0xffff), index, low);
+    return kLarge ? _mm512_permutex2var_ps(low, index, high) : _mm512_maskz_permutexvar_ps(static_cast<__mmask16>(0xffff), index, low);
   }
 };
 
 static inline VecInt look_up(const std::int32_t* table, VecInt at) {
   return reinterpret_cast<VecInt>(
       _mm512_maskz_permutexvar_epi32(static_cast<__mmask16>(0xffff), reinterpret_cast<__m512i>(at), _mm512_loadu_si512(table)));
-}
-#else
-template <bool kLarge>
-struct Patch {
-  float floats[SparsePick::kFloats];
-
-  static inline Patch load(const SparsePick& pick, const float* from) {
-    Patch patch;
-    for (int row = 0; row < pick.rows; ++row) {
-      for (int i = 0; i < pick.width; ++i) patch.floats[row * pick.width + i] = from[row * pick.image_row + i];
-    }
-    return patch;
-  }
-  inline Vec pick(VecInt at) const {
-    Vec picked;
-    for (int i = 0; i < kLanes; ++i) picked[i] = floats[at[i]];
-    return picked;
-  }
-};
-static inline VecInt look_up(const std::int32_t* table, VecInt at) {
-  VecInt found;
-  for (int i = 0; i < kLanes; ++i) found[i] = table[at[i]];
-  return found;
-}
-#endif
-
-static inline VecInt bytes_at(const std::uint8_t* p, int rest) {
-  VecByte bytes{};
-  if (rest == kLanes) {
-    bytes = *reinterpret_cast<const VecByte*>(p);
-  } else {
-    for (int i = 0; i < rest; ++i) bytes[i] = p[i];
-  }
-  return __builtin_convertvector(bytes, VecInt);
 }
 
 /// Taps [tap, tap + kTaps) of kVecs vectors of channels from `c` on, of which the last has `rest` channels.
@@ -82,9 +45,6 @@ void pick_taps(const SparsePick& pick, int tap, std::int64_t c, int rest) {
       sums[v][t] = part(v) == kLanes ? load(from) : load_part(from, part(v));
     }
   }
-  VecInt taps[kTaps];
-#pragma GCC unroll 9
-  for (int t = 0; t < kTaps; ++t) taps[t] = VecInt{} + pick.taps[tap + t];
   std::int64_t at = c;
   for (std::int64_t window = 0; window < pick.window_count; ++window, at += pick.channels) {
     const auto patch = Patch<kLarge>::load(pick, pick.image + pick.windows[window]);
@@ -92,9 +52,9 @@ void pick_taps(const SparsePick& pick, int tap, std::int64_t c, int rest) {
     for (int v = 0; v < kVecs; ++v) {
       const float* from = pick.gradients + at + v * kLanes;
       const Vec gradient = part(v) == kLanes ? load(from) : load_part(from, part(v));
-      const VecInt begin = look_up(pick.places, bytes_at(pick.argmax + at + v * kLanes, part(v)));
+      const VecInt begin = look_up(pick.places, load_bytes(pick.argmax + at + v * kLanes, part(v)));
 #pragma GCC unroll 9
-      for (int t = 0; t < kTaps; ++t) sums[v][t] = fma(gradient, patch.pick(begin + taps[t]), sums[v][t]);
+      for (int t = 0; t < kTaps; ++t) sums[v][t] = fma(gradient, patch.pick(begin + pick.taps[tap + t]), sums[v][t]);
     }
   }
 #pragma GCC unroll 2
@@ -131,5 +91,10 @@ void sparse_pick(const SparsePick& pick) {
 
 void add_sparse_pick(Simd& table);
 void add_sparse_pick(Simd& table) { table.sparse_pick = sparse_pick; }
+#else
+// Without permutations of 16 floats lists are faster.
+void add_sparse_pick(Simd& table);
+void add_sparse_pick(Simd&) {}
+#endif
 
 }  // namespace n2d2::cpu::N2D2_ISA

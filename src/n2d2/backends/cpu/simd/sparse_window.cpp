@@ -63,9 +63,7 @@ Body body_of(int pool, int kernel) {
   return nullptr;
 }
 
-bool has_sparse_windows(int pool, int kernel, std::int64_t channels) {
-  return channels % kLanes == 0 && body_of(pool, kernel) != nullptr;
-}
+bool has_sparse_windows(int pool, int kernel, std::int64_t channels) { return channels % kLanes == 0 && body_of(pool, kernel) != nullptr; }
 
 void sparse_windows(const SparseWindows& task) { body_of(task.pool, task.kernel)(task); }
 

@@ -91,6 +91,39 @@ static inline void store_half(float* p, VecHalf v) { *reinterpret_cast<VecHalfAn
 static inline void store_half_part(float* p, int n, VecHalf v) { _mm256_mask_storeu_ps(p, static_cast<__mmask8>((1U << n) - 1U), v); }
 #endif
 
+/// A byte per lane.
+typedef std::uint8_t VecByte __attribute__((vector_size(kLanes), aligned(1), may_alias));
+
+/// The first `n` <= kLanes bytes at p as numbers, zeros in the other lanes.
+static inline VecInt load_bytes(const std::uint8_t* p, int n) {
+  VecByte bytes{};
+  if (n == kLanes) {
+    bytes = *reinterpret_cast<const VecByte*>(p);
+  } else {
+#if defined(__AVX512F__)
+    bytes = reinterpret_cast<VecByte>(_mm_maskz_loadu_epi8(static_cast<__mmask16>((1U << n) - 1U), p));
+#else
+    for (int i = 0; i < kLanes; ++i) bytes[i] = i < n ? p[i] : std::uint8_t{0};
+#endif
+  }
+  return __builtin_convertvector(bytes, VecInt);
+}
+/// The other way round.
+static inline void store_bytes(std::uint8_t* p, int n, VecInt numbers) {
+  const VecByte bytes = __builtin_convertvector(numbers, VecByte);
+  if (n == kLanes) {
+    *reinterpret_cast<VecByte*>(p) = bytes;
+  } else {
+#if defined(__AVX512F__)
+    _mm_mask_storeu_epi8(p, static_cast<__mmask16>((1U << n) - 1U), reinterpret_cast<__m128i>(bytes));
+#else
+    for (int i = 0; i < kLanes; ++i) {
+      if (i < n) p[i] = bytes[i];
+    }
+#endif
+  }
+}
+
 /// Sum of the lanes, in a fixed order.
 static inline float sum(Vec v) {
   float total = 0.0F;

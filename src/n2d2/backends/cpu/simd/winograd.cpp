@@ -142,9 +142,7 @@ void run(const WinogradTask& task) {
   }
 }
 
-std::int64_t weight_floats(std::int64_t inputs, std::int64_t channels) {
-  return kPlaces * table().conv.packed_floats(inputs, channels);
-}
+std::int64_t weight_floats(std::int64_t inputs, std::int64_t channels) { return kPlaces * table().conv.packed_floats(inputs, channels); }
 
 std::int64_t scratch_floats(std::int64_t columns, std::int64_t inputs, std::int64_t channels) {
   return kPlaces * most_tiles(columns) * (whole_vectors(inputs) + whole_vectors(channels));

@@ -8,9 +8,9 @@ namespace n2d2::cpu {
 /// Outputs in tiles of 2x2, each from 4x4 inputs, all of which must exist: rows and columns of the input up to the next even
 /// number of outputs, plus 2.
 struct WinogradTask {
-  const float* x = nullptr;  ///< the input under the first tap of output (0, 0)
-  std::int64_t x_row = 0;    ///< floats between input rows; columns are neighbours
-  std::int64_t inputs = 0;   ///< input channels
+  const float* x = nullptr;        ///< the input under the first tap of output (0, 0)
+  std::int64_t x_row = 0;          ///< floats between input rows; columns are neighbours
+  std::int64_t inputs = 0;         ///< input channels
   const float* weights = nullptr;  ///< as WinogradBodies::weights wrote them
   const float* bias = nullptr;     ///< one per output channel, or null
   bool relu = false;
