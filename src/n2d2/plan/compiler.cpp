@@ -9,6 +9,7 @@
 #include "n2d2/passes/lane_sums.h"
 #include "n2d2/passes/output_copies.h"
 #include "n2d2/passes/pool_before_relu.h"
+#include "n2d2/passes/recompute_dropout.h"
 #include "n2d2/passes/required_region.h"
 #include "n2d2/plan/barriers.h"
 
@@ -86,6 +87,7 @@ void Compiler::run_passes() {
   forward_outputs_ = outputs.size();
   if (plan_.options_.keep) {
     backward_ = passes::add_backward(graph, {.input_gradients = plan_.options_.input_gradients, .from_loss = plan_.options_.step});
+    if (!plan_.options_.step) passes::recompute_dropout(graph);
     for (ir::Value* gradient : backward_.input_gradients) {
       if (gradient != nullptr) outputs.push_back(gradient);
     }

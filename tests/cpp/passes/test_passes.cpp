@@ -7,6 +7,7 @@
 #include "n2d2/passes/lane_sums.h"
 #include "n2d2/passes/output_copies.h"
 #include "n2d2/passes/pool_before_relu.h"
+#include "n2d2/passes/recompute_dropout.h"
 #include "n2d2/passes/required_region.h"
 
 using namespace n2d2;
@@ -128,4 +129,27 @@ TEST_CASE("rows and columns that no window reads are not computed") {
   passes::shrink_to_required_region(read_twice);
   CHECK(shapes_of(read_twice)[3] == "[N,8,11,11]");
   CHECK(shapes_of(read_twice)[0] == "[N,4,26,26]");
+}
+
+TEST_CASE("the backward half computes again what dropout left, when it keeps what it was made of") {
+  Graph g(ops::op_set());
+  Value* h = only(g.add_node("Relu", {g.add_input("x", {{Dim::rows(), 2, 3, 3}})}));
+  h = only(g.add_node("Mul", {h, g.add_parameter("s", {{1}})}));
+  Value* relu = only(g.add_node("Relu", {h}));
+  Value* dropped = g.add_node("Dropout", {only(g.add_node("Flatten", {relu}))}, {{"training_mode", std::int64_t{1}}}).output(0);
+  g.add_output(only(g.add_node("Gemm", {dropped, g.add_parameter("w", {{18, 4}})})));
+  passes::add_backward(g, {});
+  passes::recompute_dropout(g);
+  ir::verify(g);
+  for (const ir::Node* reader : g.consumers(dropped)) CHECK(reader->phase() == ir::Phase::forward);
+  CHECK(count(g, "DropoutGrad", ir::Phase::backward) == 2);  // the gradient's own, and the copy
+  CHECK(count(g, "Flatten", ir::Phase::backward) == 1);
+
+  Graph kept(ops::op_set());  // nothing else keeps the input: nothing is gained
+  Value* x = only(kept.add_node("Mul", {kept.add_input("x", {{Dim::rows(), 4}}), kept.add_scalar(2)}));
+  Value* y = kept.add_node("Dropout", {x}, {{"training_mode", std::int64_t{1}}}).output(0);
+  kept.add_output(only(kept.add_node("Gemm", {y, kept.add_parameter("w", {{4, 4}})})));
+  passes::add_backward(kept, {});
+  passes::recompute_dropout(kept);
+  CHECK(count(kept, "DropoutGrad", ir::Phase::backward) == 0);
 }

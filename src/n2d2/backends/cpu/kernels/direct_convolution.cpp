@@ -130,7 +130,7 @@ void DirectConvolution::finish() {
 
 std::int64_t DirectConvolution::scratch_bytes() const {
   std::int64_t bytes = image_.bytes();
-  if (winograd_) bytes += whole_lines(simd().winograd.scratch_floats(out_[1], inputs_, channels_) * 4);
+  if (winograd_) bytes += whole_lines(simd().winograd.scratch_floats(out_[0], out_[1], inputs_, channels_) * 4);
   return bytes;
 }
 

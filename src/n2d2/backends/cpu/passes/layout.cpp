@@ -5,6 +5,7 @@
 #include <numeric>
 #include <set>
 #include <string>
+#include <tuple>
 
 #include "n2d2/ir/memory_order.h"
 
@@ -152,7 +153,7 @@ class Layout {
   void require(Node& node, std::size_t i, const Order& order) {
     Value* value = node.input(i);
     if (ir::same_memory(*value, ir::order_of(*value), order)) return;
-    Value*& copy = copies_[{value, order}];
+    Value*& copy = copies_[{value, order, node.phase()}];  // to copy again takes less memory than to keep the copy
     if (copy == nullptr) {
       Node& reorder = graph_.add_node("Reorder", {value}, {}, {.source = node.source(), .phase = node.phase()});
       reorder.output()->order = order;
@@ -163,7 +164,7 @@ class Layout {
   }
 
   ir::Graph& graph_;
-  std::map<std::pair<const Value*, Order>, Value*> copies_;
+  std::map<std::tuple<const Value*, Order, ir::Phase>, Value*> copies_;
 };
 
 }  // namespace

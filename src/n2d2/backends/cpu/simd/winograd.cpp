@@ -101,19 +101,20 @@ void finish_row(const WinogradTask& task, const float* m, std::int64_t place, st
   }
 }
 
-std::int64_t most_tiles(std::int64_t columns) {
-  const std::int64_t across = (columns + 1) / 2;
-  return across < kTiles ? kTiles / across * across : across;
+std::int64_t most_tiles(std::int64_t rows, std::int64_t columns) {
+  const std::int64_t across = (columns + 1) / 2, down = (rows + 1) / 2;
+  const std::int64_t tile_rows = across < kTiles ? kTiles / across : 1;
+  return (tile_rows < down ? tile_rows : down) * across;
 }
 
 void run(const WinogradTask& task) {
   const std::int64_t across = (task.columns + 1) / 2, down = (task.rows + 1) / 2;
-  const std::int64_t tile_rows = most_tiles(task.columns) / across;
+  const std::int64_t most = most_tiles(task.rows, task.columns), tile_rows = most / across;
   const std::int64_t in_stride = whole_vectors(task.inputs), out_stride = whole_vectors(task.channels);
   const std::int64_t weight_floats = table().conv.packed_floats(task.inputs, task.channels);
   const std::int64_t no_run = 0;
   float* transformed = task.scratch;
-  float* products = transformed + kPlaces * most_tiles(task.columns) * in_stride;
+  float* products = transformed + kPlaces * most * in_stride;
   for (std::int64_t row = 0; row < down; row += tile_rows) {
     const std::int64_t count = down - row < tile_rows ? down - row : tile_rows, tiles = count * across;
     const std::int64_t in_place = tiles * in_stride, out_place = tiles * out_stride;
@@ -144,8 +145,8 @@ void run(const WinogradTask& task) {
 
 std::int64_t weight_floats(std::int64_t inputs, std::int64_t channels) { return kPlaces * table().conv.packed_floats(inputs, channels); }
 
-std::int64_t scratch_floats(std::int64_t columns, std::int64_t inputs, std::int64_t channels) {
-  return kPlaces * most_tiles(columns) * (whole_vectors(inputs) + whole_vectors(channels));
+std::int64_t scratch_floats(std::int64_t rows, std::int64_t columns, std::int64_t inputs, std::int64_t channels) {
+  return kPlaces * most_tiles(rows, columns) * (whole_vectors(inputs) + whole_vectors(channels));
 }
 
 /// G g G^T for one vector of one panel: `size` floats lie between its taps, `place` floats between the 16 places of the result.

@@ -25,7 +25,8 @@ struct WinogradBodies {
   /// Transforms nine taps, row by row, that ConvBodies::pack wrote.
   void (*weights)(const float* packed, std::int64_t inputs, std::int64_t channels, float* transformed) = nullptr;
   std::int64_t (*weight_floats)(std::int64_t inputs, std::int64_t channels) = nullptr;
-  std::int64_t (*scratch_floats)(std::int64_t columns, std::int64_t inputs, std::int64_t channels) = nullptr;
+  /// For up to so many rows.
+  std::int64_t (*scratch_floats)(std::int64_t rows, std::int64_t columns, std::int64_t inputs, std::int64_t channels) = nullptr;
 };
 
 }  // namespace n2d2::cpu
