@@ -4,8 +4,12 @@
 #pragma once
 #include <cstdint>
 
+#include "n2d2/backends/cpu/simd/average.h"
 #include "n2d2/backends/cpu/simd/conv.h"
+#include "n2d2/backends/cpu/simd/eltwise.h"
 #include "n2d2/backends/cpu/simd/gemm.h"
+#include "n2d2/backends/cpu/simd/normalize.h"
+#include "n2d2/backends/cpu/simd/softmax.h"
 #include "n2d2/backends/cpu/simd/winograd.h"
 
 namespace n2d2::solvers {
@@ -147,6 +151,11 @@ struct Simd {
   ConvBodies conv;
   // simd/winograd.cpp
   WinogradBodies winograd;
+  // simd/eltwise.cpp, normalize.cpp, softmax.cpp, average.cpp
+  EltwiseBodies eltwise;
+  NormalizeBodies normalize;
+  SoftmaxBodies softmax;
+  AverageBodies average;
 };
 
 /// The table of this machine, or of the environment variable N2D2_ISA = generic | avx2 | avx512; throws ValueError when that names
