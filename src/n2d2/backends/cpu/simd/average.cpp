@@ -103,18 +103,26 @@ double sum_neighbours(const float* from, std::int64_t n) {
   return sum(total.low + total.high);
 }
 
-template <bool adds>
-void spread_to(const AverageWindow& w, const float* from, float divisor, float* to) {
+template <bool adds, bool whole>
+static inline void spread_vector(const AverageWindow& w, Vec share, int rest, float* to) {
   for (std::int64_t row = 0; row < w.rows; ++row, to += w.row_step) {
-    for (std::int64_t c = 0; c < w.channels; c += kLanes) {
-      const std::int64_t rest = w.channels - c;
-      const Vec share = load_row(from + c, rest) / divisor;
-      for (std::int64_t column = 0; column < w.columns; ++column) {
-        float* pixel = to + column * w.column_step + c;
-        store_row(pixel, rest, adds ? load_row(pixel, rest) + share : share);
+    float* pixel = to;
+    for (std::int64_t column = 0; column < w.columns; ++column, pixel += w.column_step) {
+      if (whole) {
+        store(pixel, adds ? load(pixel) + share : share);
+      } else {
+        store_part(pixel, rest, adds ? load_part(pixel, rest) + share : share);
       }
     }
   }
+}
+
+template <bool adds>
+void spread_to(const AverageWindow& w, const float* from, float divisor, float* to) {
+  std::int64_t c = 0;
+  for (; c + kLanes <= w.channels; c += kLanes) spread_vector<adds, true>(w, load(from + c) / divisor, kLanes, to + c);
+  const int rest = static_cast<int>(w.channels - c);
+  if (rest > 0) spread_vector<adds, false>(w, load_part(from + c, rest) / divisor, rest, to + c);
 }
 
 void spread(const AverageWindow& w, const float* from, float divisor, bool adds, float* to) {
