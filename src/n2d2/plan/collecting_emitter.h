@@ -25,6 +25,7 @@ class CollectingEmitter final : public Emitter {
   }
   Operand packed(std::int64_t bytes) override { return Operand(storages_.scratch("packed for " + node().label(), bytes, kPacked)); }
   void step(std::vector<Use> uses, Run run) override { add(program(), std::move(uses), std::move(run)); }
+  void chunked_step(std::vector<Use> uses, Run run) override;
   void single(Run run, std::vector<Use> extra) override;
   void late(Run run, std::vector<Use> extra) override;
   void pack(Operand parameter, Operand packed, Run run) override;
@@ -33,7 +34,6 @@ class CollectingEmitter final : public Emitter {
   std::vector<Step> packs;
 
  private:
-  void chunked_step(std::vector<Use> uses, Run run) override;
   std::vector<PlannedStep>& program() { return node().phase() == ir::Phase::forward ? forward : backward; }
   PlannedStep& add(std::vector<PlannedStep>& program, std::vector<Use> uses, Run run);
   std::vector<Use> whole_operands(std::vector<Use> extra);

@@ -65,7 +65,7 @@ class Emitter {
   /// The same for a kernel whose partial sums go on from chunk to chunk: they begin with Lane::is_first.
   void summed_rows(Run run, std::vector<Use> extra);
   /// The same with all operands given, for one step of several of a node.
-  void sums_of_rows(std::vector<Use> uses, Run run) { chunked_step(std::move(uses), std::move(run)); }
+  virtual void chunked_step(std::vector<Use> uses, Run run) = 0;
   /// A step that lane 0 runs alone, on whole operands.
   virtual void single(Run run, std::vector<Use> extra = {}) = 0;
   /// The same at the end of the program: for what nothing else waits for.
@@ -76,7 +76,6 @@ class Emitter {
   virtual Operand operand(const ir::Value& value) = 0;
 
  protected:
-  virtual void chunked_step(std::vector<Use> uses, Run run) = 0;
   void bind(const ir::Node& node, std::int64_t capacity, int lanes) {
     node_ = &node;
     capacity_ = capacity;

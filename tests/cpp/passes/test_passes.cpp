@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 
 #include "graphs.h"
+#include "n2d2/backends/cpu/op_set.h"
+#include "n2d2/backends/cpu/passes/fuse_normalization.h"
 #include "n2d2/backends/cpu/passes/layout.h"
 #include "n2d2/core/error.h"
 #include "n2d2/passes/autodiff.h"
@@ -115,6 +117,34 @@ std::vector<std::string> shapes_of(const Graph& g) {
   return shapes;
 }
 
+/// BatchNormalization of h with parameters named after `name`.
+Value* normalise(Graph& g, Value* h, const std::string& name) {
+  const Shape c = {h->shape()[1]};
+  const std::vector<Value*> inputs = {h, g.add_parameter(name + "scale", {c}), g.add_parameter(name + "shift", {c}),
+                                      g.add_buffer(name + "mean", {c}), g.add_buffer(name + "var", {c})};
+  return g.add_node("BatchNormalization", inputs, {{"training_mode", std::int64_t{1}}}).output();
+}
+
+/// Two residual blocks: BatchNormalization, Relu, BatchNormalization, plus the input, Relu. Others read the normalised if `shared`.
+Graph residual_blocks(bool shared) {
+  Graph g(ops::op_set());
+  Value* h = only(g.add_node("Conv", {g.add_input("x", {{Dim::rows(), 3, 4, 4}}), g.add_parameter("w", {{3, 3, 1, 1}})}));
+  for (const std::string name : {"a", "b"}) {
+    Value* first = normalise(g, h, name + "1");
+    Value* second = normalise(g, only(g.add_node("Relu", {first})), name + "2");
+    h = only(g.add_node("Relu", {only(g.add_node("Add", {second, h}))}));
+    if (shared) g.add_output(first);
+    if (shared) g.add_output(second);
+  }
+  g.add_output(h);
+  passes::add_backward(g, {});
+  g.erase_dead_nodes();
+  g.use_ops(cpu::op_set());
+  cpu::fuse_normalization(g);
+  ir::verify(g);
+  return g;
+}
+
 }  // namespace
 
 TEST_CASE("rows and columns that no window reads are not computed") {
@@ -152,4 +182,28 @@ TEST_CASE("the backward half computes again what dropout left, when it keeps wha
   passes::add_backward(kept, {});
   passes::recompute_dropout(kept);
   CHECK(count(kept, "DropoutGrad", ir::Phase::backward) == 0);
+}
+
+TEST_CASE("a normalisation takes the relu and the addition behind it along, and so does the gradient") {
+  const Graph g = residual_blocks(false);
+  CHECK(count(g, "BatchNormalizationRelu") == 2);
+  CHECK(count(g, "BatchNormalizationAddRelu") == 2);
+  CHECK(count(g, "BatchNormalization") == 0);
+  CHECK(count(g, "Add") == 0);
+  CHECK(count(g, "Relu") == 0);
+  CHECK(count(g, "BatchNormalizationReluGrad", ir::Phase::backward) == 2);
+  CHECK(count(g, "BatchNormalizationGrad", ir::Phase::backward) == 2);
+  CHECK(count(g, "AddReluGrad", ir::Phase::backward) == 1);  // between the blocks
+  CHECK(count(g, "ReluGrad", ir::Phase::backward) == 1);     // behind the last one
+  const ir::Node& grad = *find(g, "BatchNormalizationReluGrad");
+  CHECK(grad.input(3)->name == "b1shift");
+  CHECK(grad.input(4)->producer->op().name == "BatchNormalizationRelu");
+}
+
+TEST_CASE("a normalisation that others read keeps its relu apart") {
+  const Graph g = residual_blocks(true);
+  CHECK(count(g, "BatchNormalization") == 4);
+  CHECK(count(g, "Relu") == 2);
+  CHECK(count(g, "AddRelu") == 2);
+  CHECK(count(g, "BatchNormalizationReluGrad", ir::Phase::backward) == 0);
 }

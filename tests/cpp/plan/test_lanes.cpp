@@ -31,11 +31,14 @@ ir::Graph make_graph() {
   ir::Value* x = graph.add_input("x", {{Dim::rows(), 3, 9, 9}, DType::float32});
   ir::Value* labels = graph.add_input("labels", {{Dim::rows()}, DType::int64});
   ir::Value* h = node(graph, "Conv", {x, parameter("w1", {8, 3, 3, 3}), parameter("b1", {8})}, {{"pads", Integers{1, 1, 1, 1}}});
-  h = node(graph, "BatchNormalization",
-           {h, parameter("scale", {8}), parameter("shift", {8}), graph.add_buffer("mean", {{8}, DType::float32}),
-            graph.add_buffer("var", {{8}, DType::float32})},
-           {{"training_mode", std::int64_t{1}}});
-  h = node(graph, "Relu", {h});
+  const auto normalise = [&](ir::Value* value, const std::string& name) {
+    return node(graph, "BatchNormalization",
+                {value, graph.add_parameter("scale" + name, {{8}}), graph.add_parameter("shift" + name, {{8}}),
+                 graph.add_buffer("mean" + name, {{8}}), graph.add_buffer("var" + name, {{8}})},
+                {{"training_mode", std::int64_t{1}}});
+  };
+  h = normalise(h, "1");
+  h = node(graph, "Relu", {node(graph, "Add", {normalise(node(graph, "Relu", {normalise(h, "2")}), "3"), h})});
   h = node(graph, "MaxPool", {h}, {{"kernel_shape", Integers{2, 2}}, {"strides", Integers{2, 2}}});
   ir::Value* a = node(graph, "Conv", {h, parameter("w2", {8, 4, 3, 3})}, {{"pads", Integers{1, 1, 1, 1}}, {"group", std::int64_t{2}}});
   ir::Value* b = node(graph, "AveragePool", {h}, {{"kernel_shape", Integers{3, 3}}, {"pads", Integers{1, 1, 1, 1}}});
@@ -61,7 +64,7 @@ std::vector<float> train(int lanes) {
     ++seed;
     for (std::int64_t i = 0; i < entry.count(); ++i)
       entry.memory[i] = 0.3F * static_cast<float>(std::sin(static_cast<double>(i * seed) + seed));
-    if (name == "var") std::fill(entry.memory, entry.memory + entry.count(), 1.0F);
+    if (name.starts_with("var")) std::fill(entry.memory, entry.memory + entry.count(), 1.0F);
     if (entry.is_parameter) network.set_solver(name, std::make_shared<solvers::Adam>(solvers::AdamOptions{}));
   }
   std::vector<float> x(13 * 3 * 9 * 9);

@@ -4,6 +4,7 @@
 #include "n2d2/backends/cpu/kernels/onednn.h"
 #include "n2d2/backends/cpu/op_set.h"
 #include "n2d2/backends/cpu/passes/fuse_conv.h"
+#include "n2d2/backends/cpu/passes/fuse_normalization.h"
 #include "n2d2/backends/cpu/passes/fuse_pool_conv_grad.h"
 #include "n2d2/backends/cpu/passes/fuse_pool_relu.h"
 #include "n2d2/backends/cpu/passes/layout.h"
@@ -20,6 +21,7 @@ class CpuBackend final : public plan::Backend {
     fuse_pool_relu(graph);
     fuse_pool_conv_grad(graph);
     fuse_conv(graph);
+    fuse_normalization(graph);
     assign_layout(graph);
   }
   const std::vector<plan::KernelEntry>& kernels() const override { return kernel_table(); }

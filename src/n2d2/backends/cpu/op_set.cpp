@@ -88,6 +88,47 @@ std::vector<ir::TensorType> conv_grad_weight_types(const ir::Node& node) {
   return types;
 }
 
+ir::OpDef with_relu(const char* name) {
+  ir::OpDef def = ops::op_set().find(name);
+  def.doc = "Relu(" + def.name + "), with all outputs of it.";
+  def.name += "Relu";
+  def.domain = "n2d2.cpu";
+  def.since_opset = 0;
+  def.gradient = nullptr;
+  return def;
+}
+
+ir::OpDef batch_normalization_add_relu() {
+  ir::OpDef def = with_relu("BatchNormalization");
+  def.name = "BatchNormalizationAddRelu";
+  def.doc = "Relu(BatchNormalization(X) + R), with all outputs of it.";
+  def.inputs.push_back({"R"});
+  return def;
+}
+
+ir::OpDef add_relu_grad() {
+  ir::OpDef def = ops::op_set().find("ReluGrad");
+  def.name = "AddReluGrad";
+  def.domain = "n2d2.cpu";
+  def.doc = "ReluGrad(A + B, Y), all of one shape.";
+  def.inputs = {{"A"}, {"B"}, {"Y"}};
+  return def;
+}
+
+std::vector<ir::TensorType> batch_normalization_relu_grad_types(const ir::Node& node) {
+  return {node.input(1)->type, node.input(2)->type, node.input(2)->type};
+}
+
+ir::OpDef batch_normalization_relu_grad() {
+  ir::OpDef def = ops::op_set().find("BatchNormalizationGrad");
+  def.name = "BatchNormalizationReluGrad";
+  def.domain = "n2d2.cpu";
+  def.doc = "BatchNormalizationGrad(ReluGrad(dY, Y), ...), where Y > 0 is computed again from X.";
+  def.inputs = {{"dY"}, {"X"}, {"scale"}, {"B"}, {"saved_mean"}, {"saved_inv_std"}};
+  def.infer = batch_normalization_relu_grad_types;
+  return def;
+}
+
 ir::OpDef behind_max_pool(const char* name, const char* input, ir::Infer infer) {
   ir::OpDef def = ops::op_set().find(name);
   def.doc = def.name + " of what MaxPoolGrad, with Y MaxPoolReluGrad, gives for dY and Argmax; conv_output = [H, W] of the convolution.";
@@ -108,6 +149,11 @@ const ir::OpSet& op_set() {
     all.push_back(conv_max_pool());
     all.push_back(max_pool_relu());
     all.push_back(max_pool_relu_grad());
+    all.push_back(with_relu("BatchNormalization"));
+    all.push_back(with_relu("Add"));
+    all.push_back(batch_normalization_add_relu());
+    all.push_back(add_relu_grad());
+    all.push_back(batch_normalization_relu_grad());
     all.push_back(behind_max_pool("ConvGradInput", "W", conv_grad_input_types));
     all.push_back(behind_max_pool("ConvGradWeight", "X", conv_grad_weight_types));
     return all;

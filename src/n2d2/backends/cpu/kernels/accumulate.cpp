@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "n2d2/backends/cpu/kernels/kernels.h"
+#include "n2d2/backends/cpu/simd/simd.h"
 
 namespace n2d2::cpu {
 namespace {
@@ -19,13 +20,13 @@ void sum_slice(const Operand& from, bool partial, float* to, bool adds, std::int
   const Range range = plan::slice_of(count, lane, kGrain);
   if (range.size() <= 0) return;
   const int copies = partial ? lane.count : 1;
-  float* __restrict out = to + range.begin;
+  float* out = to + range.begin;
   for (int index = 0; index < copies; ++index) {
     const float* in = (partial ? from.copy_of(index, lane) : from.all(lane)) + range.begin;
     if (index == 0 && !adds) {
       std::memcpy(out, in, static_cast<std::size_t>(range.size()) * sizeof(float));
     } else {
-      for (std::int64_t i = 0; i < range.size(); ++i) out[i] += in[i];
+      simd().accumulate(in, out, range.size());
     }
   }
 }

@@ -1,71 +1,70 @@
-// BatchNormalization and its gradient, channels innermost. Each lane sums its rows in double; lane 0 adds the lanes up in order.
+// BatchNormalization and its gradient, alone or with the Relu behind it, channels innermost. Two passes over the activations each: one
+// sums, one writes. Every lane sums its rows around a mean of its own, so that no digits cancel; the sums come together in double.
 #include <algorithm>
 #include <cmath>
 
+#include "n2d2/backends/cpu/kernels/batch_normalization.h"
 #include "n2d2/backends/cpu/kernels/kernels.h"
+#include "n2d2/backends/cpu/simd/simd.h"
 
 namespace n2d2::cpu {
 namespace {
 
+using normalization::Factors;
+using normalization::Geometry;
+using normalization::LaneSums;
 using plan::Access;
 using plan::Emitter;
 using plan::Lane;
 using plan::Operand;
 
-struct Geometry {
-  std::int64_t channels = 0;
-  std::int64_t places = 1;  ///< per row of the batch
-
-  explicit Geometry(const Shape& x) : channels(x[1].size), places(x.elements_per_row() / x[1].size) {}
-  std::int64_t floats() const { return channels * places; }
-};
-
-/// Two sums per channel, for every lane.
-struct Sums {
-  Operand scratch;
-  std::int64_t channels;
-
-  Sums(Emitter& emit, std::int64_t n) : scratch(emit.scratch(2 * n * static_cast<std::int64_t>(sizeof(double)))), channels(n) {}
-  double* cleared(const Lane& lane) const {
-    auto* sums = scratch.own<double>(lane);
-    std::fill(sums, sums + 2 * channels, 0.0);
-    return sums;
+/// Near the mean of the lane's rows: that of some places spread over them. 0 instead of infinity.
+void estimate_means(const float* x, std::int64_t places, const Geometry& g, float* means) {
+  const std::int64_t count = std::min<std::int64_t>(places, 16);
+  std::fill(means, means + g.width, 0.0F);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float* place = x + (places * i / count) * g.channels;
+    for (std::int64_t c = 0; c < g.channels; ++c) means[c] += place[c];
   }
-  /// Sum `which` (0 or 1) of channel `c` over all lanes.
-  double total(int which, std::int64_t c, const Lane& lane) const {
-    double sum = 0;
-    for (int index = 0; index < lane.count; ++index) sum += scratch.copy_of<double>(index, lane)[which * channels + c];
-    return sum;
+  for (std::int64_t c = 0; c < g.channels; ++c) {
+    const float mean = means[c] / static_cast<float>(count);
+    means[c] = std::isinf(mean) ? 0.0F : mean;
   }
-};
+  for (std::int64_t i = g.channels; i < g.width; ++i) means[i] = means[i - g.channels];
+}
 
 void emit_batch_statistics(Emitter& emit, const Geometry& g) {
   const ir::Node& node = emit.node();
   const double epsilon = node.number("epsilon"), momentum = node.number("momentum");
   const bool unbiased = node.integer("unbiased_variance") != 0;
   const auto x = emit.in(0), running_mean = emit.in(3), running_var = emit.in(4), mean = emit.out(1), inv_std = emit.out(2);
-  const Sums sums(emit, g.channels);
-  emit.step({plan::reads(x, Access::rows), plan::writes(sums.scratch, Access::own)}, [=](const Lane& lane) {
-    double* first = sums.cleared(lane);
-    double* second = first + g.channels;
-    const float* in = x.rows(lane);
-    for (std::int64_t place = 0; place < lane.rows * g.places; ++place, in += g.channels) {
-      for (std::int64_t c = 0; c < g.channels; ++c) {
-        const auto value = static_cast<double>(in[c]);
-        first[c] += value;
-        second[c] += value * value;
-      }
-    }
-  });
-  emit.step({plan::reads(sums.scratch, Access::all), plan::writes(mean, Access::features), plan::writes(inv_std, Access::features),
+  const LaneSums sums(emit, g);
+  emit.step({plan::reads(x, Access::rows), plan::writes(sums.scratch(), Access::own)},
+            [=, body = simd().normalize.moments](const Lane& lane) {
+              NormalizeTask task{.width = g.width, .floats = g.floats_of(lane), .x = x.rows(lane), .sums = sums.cleared(lane)};
+              if (lane.rows > 0) estimate_means(task.x, lane.rows * g.places, g, sums.means(lane));
+              task.mean = sums.means(lane);
+              body(task);
+              sums.fold(lane);
+            });
+  emit.step({plan::reads(sums.scratch(), Access::all), plan::writes(mean, Access::features), plan::writes(inv_std, Access::features),
              plan::writes(running_mean, Access::features), plan::writes(running_var, Access::features)},
             [=](const Lane& lane) {
               const auto range = plan::slice_of(g.channels, lane, 16);
-              const auto count = static_cast<double>(lane.total_rows * g.places);
+              const auto count = static_cast<double>(lane.total_rows * g.places), places = static_cast<double>(g.places);
               for (std::int64_t c = range.begin; c < range.end; ++c) {
-                const double m = sums.total(0, c, lane) / count;
-                double var = sums.total(1, c, lane) / count - m * m;
-                var = var < 0.0 ? 0.0 : var;  // NaN stays
+                double m = 0, var = 0;
+                for (int i = 0; i < lane.count; ++i) {
+                  const double rows = sums.rows_of(i, lane);
+                  if (rows > 0) m += sums.of(i, 0, c, lane) + rows * places * sums.mean_of(i, c, lane);
+                }
+                m /= count;
+                for (int i = 0; i < lane.count; ++i) {
+                  const double rows = sums.rows_of(i, lane);
+                  const double off = m - sums.mean_of(i, c, lane);
+                  if (rows > 0) var += sums.of(i, 1, c, lane) + off * (rows * places * off - 2.0 * sums.of(i, 0, c, lane));
+                }
+                var = var < 0.0 ? 0.0 : var / count;  // NaN stays
                 mean.all(lane)[c] = static_cast<float>(m);
                 inv_std.all(lane)[c] = static_cast<float>(1.0 / std::sqrt(var + epsilon));
                 const double kept = unbiased ? var * count / (count - 1.0) : var;
@@ -91,72 +90,81 @@ void emit_running_statistics(Emitter& emit, const Geometry& g) {
             });
 }
 
-void batch_normalization(Emitter& emit) {
+/// With `adds` the node reads as input 5 what is added in front of the relu.
+void prepare(Emitter& emit, bool relu, bool adds) {
   const Geometry g(emit.node().input_shape(0));
   if (emit.node().integer("training_mode") != 0) {
     emit_batch_statistics(emit, g);
   } else {
     emit_running_statistics(emit, g);
   }
-  const auto x = emit.in(0), scale = emit.in(1), shift = emit.in(2), y = emit.out(0), mean = emit.out(1), inv_std = emit.out(2);
-  emit.step({plan::reads(x, Access::rows), plan::reads(scale, Access::all), plan::reads(shift, Access::all), plan::reads(mean, Access::all),
-             plan::reads(inv_std, Access::all), plan::writes(y, Access::rows)},
-            [=](const Lane& lane) {
-              const float *m = mean.all(lane), *r = inv_std.all(lane), *s = scale.all(lane), *b = shift.all(lane);
-              const float* in = x.rows(lane);
-              float* __restrict out = y.rows(lane);
-              for (std::int64_t place = 0; place < lane.rows * g.places; ++place, in += g.channels, out += g.channels) {
-                for (std::int64_t c = 0; c < g.channels; ++c) out[c] = (in[c] - m[c]) * (r[c] * s[c]) + b[c];
-              }
-            });
+  const auto x = emit.in(0), gain = emit.in(1), shift = emit.in(2), y = emit.out(0), mean = emit.out(1), inv_std = emit.out(2);
+  const auto added = adds ? emit.in(5) : Operand();
+  const Factors factors(emit, g);
+  std::vector<plan::Use> uses = {plan::reads(x, Access::rows),      plan::reads(gain, Access::all),
+                                 plan::reads(shift, Access::all),   plan::reads(mean, Access::all),
+                                 plan::reads(inv_std, Access::all), plan::writes(factors.scratch(), Access::own),
+                                 plan::writes(y, Access::rows)};
+  if (adds) uses.push_back(plan::reads(added, Access::rows));
+  emit.chunked_step(uses, [=, body = simd().normalize.apply](const Lane& lane) {
+    NormalizeTask task{.width = g.width, .floats = g.floats_of(lane), .x = x.rows(lane), .relu = relu, .to = y.rows(lane)};
+    if (adds) task.added = added.rows(lane);
+    factors.fill(task, mean.all(lane), inv_std.all(lane), gain.all(lane), shift.all(lane), lane);
+    body(task);
+  });
 }
 
-void batch_normalization_grad(Emitter& emit) {
+/// With `relu` the node reads the shift as input 3, from which the sign of y follows.
+void prepare_grad(Emitter& emit, bool relu) {
   const Geometry g(emit.node().input_shape(1));
   const bool training = emit.node().integer("training_mode") != 0;
-  const auto dy = emit.in(0), x = emit.in(1), scale = emit.in(2), mean = emit.in(3), inv_std = emit.in(4);
-  const auto dx = emit.out(0), dscale = emit.out(1), dshift = emit.out(2);
-  const Sums sums(emit, g.channels);
-  emit.step({plan::reads(dy, Access::rows), plan::reads(x, Access::rows), plan::reads(mean, Access::all), plan::reads(inv_std, Access::all),
-             plan::writes(sums.scratch, Access::own)},
-            [=](const Lane& lane) {
-              double* plain = sums.cleared(lane);
-              double* weighted = plain + g.channels;
-              const float *m = mean.all(lane), *r = inv_std.all(lane);
-              const float *gradient = dy.rows(lane), *in = x.rows(lane);
-              for (std::int64_t place = 0; place < lane.rows * g.places; ++place, in += g.channels, gradient += g.channels) {
-                for (std::int64_t c = 0; c < g.channels; ++c) {
-                  plain[c] += static_cast<double>(gradient[c]);
-                  weighted[c] += static_cast<double>(gradient[c] * ((in[c] - m[c]) * r[c]));
-                }
-              }
-            });
-  emit.step({plan::reads(sums.scratch, Access::all), plan::writes(dscale, Access::features), plan::writes(dshift, Access::features)},
+  const std::size_t saved = relu ? 4 : 3;
+  const auto dy = emit.in(0), x = emit.in(1), gain = emit.in(2), mean = emit.in(saved), inv_std = emit.in(saved + 1);
+  const auto shift = relu ? emit.in(3) : Operand();
+  const auto dx = emit.out(0), dgain = emit.out(1), dshift = emit.out(2);
+  const LaneSums sums(emit, g);
+  const Factors factors(emit, g);
+  const auto task_of = [=](const Lane& lane) {
+    NormalizeTask task{.width = g.width, .floats = g.floats_of(lane), .x = x.rows(lane), .dy = dy.rows(lane), .relu = relu};
+    factors.fill(task, mean.all(lane), inv_std.all(lane), gain.all(lane), relu ? shift.all(lane) : nullptr, lane);
+    return task;
+  };
+  std::vector<plan::Use> uses = {plan::reads(dy, Access::rows),     plan::reads(x, Access::rows),
+                                 plan::reads(gain, Access::all),    plan::reads(mean, Access::all),
+                                 plan::reads(inv_std, Access::all), plan::writes(factors.scratch(), Access::own)};
+  if (relu) uses.push_back(plan::reads(shift, Access::all));
+  std::vector<plan::Use> sum_uses = uses;
+  sum_uses.push_back(plan::writes(sums.scratch(), Access::own));
+  emit.step(sum_uses, [=, body = simd().normalize.gradient_sums](const Lane& lane) {
+    NormalizeTask task = task_of(lane);
+    task.sums = sums.cleared(lane);
+    body(task);
+    sums.fold(lane);
+  });
+  emit.step({plan::reads(sums.scratch(), Access::all), plan::reads(inv_std, Access::all), plan::writes(dgain, Access::features),
+             plan::writes(dshift, Access::features)},
             [=](const Lane& lane) {
               const auto range = plan::slice_of(g.channels, lane, 16);
               for (std::int64_t c = range.begin; c < range.end; ++c) {
                 dshift.all(lane)[c] = static_cast<float>(sums.total(0, c, lane));
-                dscale.all(lane)[c] = static_cast<float>(sums.total(1, c, lane));
+                dgain.all(lane)[c] = static_cast<float>(sums.total(1, c, lane) * static_cast<double>(inv_std.all(lane)[c]));
               }
             });
-  emit.step({plan::reads(dy, Access::rows), plan::reads(x, Access::rows), plan::reads(scale, Access::all), plan::reads(mean, Access::all),
-             plan::reads(inv_std, Access::all), plan::reads(dscale, Access::all), plan::reads(dshift, Access::all),
-             plan::writes(dx, Access::rows)},
-            [=](const Lane& lane) {
-              const float *m = mean.all(lane), *r = inv_std.all(lane), *s = scale.all(lane);
-              const float *weighted = dscale.all(lane), *plain = dshift.all(lane);
-              const float *gradient = dy.rows(lane), *in = x.rows(lane);
-              float* __restrict out = dx.rows(lane);
-              const float share = training ? 1.0F / static_cast<float>(lane.total_rows * g.places) : 0.0F;
-              for (std::int64_t place = 0; place < lane.rows * g.places;
-                   ++place, in += g.channels, gradient += g.channels, out += g.channels) {
-                for (std::int64_t c = 0; c < g.channels; ++c) {
-                  const float normalised = (in[c] - m[c]) * r[c];
-                  out[c] = s[c] * r[c] * (gradient[c] - (training ? (plain[c] + normalised * weighted[c]) * share : 0.0F));
-                }
-              }
-            });
+  uses.insert(uses.end(), {plan::reads(dgain, Access::all), plan::reads(dshift, Access::all), plan::writes(dx, Access::rows)});
+  emit.chunked_step(uses, [=, body = simd().normalize.gradient](const Lane& lane) {
+    NormalizeTask task = task_of(lane);
+    task.to = dx.rows(lane);
+    const float share = training ? 1.0F / static_cast<float>(lane.total_rows * g.places) : 0.0F;
+    factors.fill_gradient(task, inv_std.all(lane), dshift.all(lane), dgain.all(lane), share, lane);
+    body(task);
+  });
 }
+
+void batch_normalization(Emitter& emit) { prepare(emit, false, false); }
+void batch_normalization_relu(Emitter& emit) { prepare(emit, true, false); }
+void batch_normalization_add_relu(Emitter& emit) { prepare(emit, true, true); }
+void batch_normalization_grad(Emitter& emit) { prepare_grad(emit, false); }
+void batch_normalization_relu_grad(Emitter& emit) { prepare_grad(emit, true); }
 
 std::string refuses_unbatched(const ir::Node& node) { return node.output()->is_batched() ? "" : "the tensor has no batch axis"; }
 
@@ -164,7 +172,10 @@ std::string refuses_unbatched(const ir::Node& node) { return node.output()->is_b
 
 Kernels batch_normalization_kernels() {
   return {{"BatchNormalization", "batch_normalization", refuses_unbatched, batch_normalization},
-          {"BatchNormalizationGrad", "batch_normalization_grad", refuses_unbatched, batch_normalization_grad}};
+          {"BatchNormalizationRelu", "batch_normalization_relu", refuses_unbatched, batch_normalization_relu},
+          {"BatchNormalizationAddRelu", "batch_normalization_add_relu", refuses_unbatched, batch_normalization_add_relu},
+          {"BatchNormalizationGrad", "batch_normalization_grad", refuses_unbatched, batch_normalization_grad},
+          {"BatchNormalizationReluGrad", "batch_normalization_relu_grad", refuses_unbatched, batch_normalization_relu_grad}};
 }
 
 }  // namespace n2d2::cpu

@@ -1,5 +1,6 @@
 // Concat, Slice and Pad: boxes copied from one tensor into another.
 #include <algorithm>
+#include <cstring>
 
 #include "n2d2/backends/cpu/kernels/kernels.h"
 #include "n2d2/backends/cpu/kernels/strided_loop.h"
@@ -36,7 +37,11 @@ struct BoxCopy {
     loop.run(rows, [&, sy = sy, sx = sx](const auto& offsets) {
       float* out = to + to_start + offsets[0];
       const float* in = from + from_start + offsets[1];
-      for (std::int64_t i = 0; i < n; ++i) out[i * sy] = in[i * sx];
+      if (sy == 1 && sx == 1) {
+        std::memcpy(out, in, static_cast<std::size_t>(n) * sizeof(float));
+      } else {
+        for (std::int64_t i = 0; i < n; ++i) out[i * sy] = in[i * sx];
+      }
     });
   }
 };

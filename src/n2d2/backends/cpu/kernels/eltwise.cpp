@@ -1,7 +1,6 @@
-// Elementwise operators of one tensor and their gradients: one loop over contiguous rows each.
-#include <cmath>
-
+// Elementwise operators of one tensor and their gradients: vectors over contiguous rows.
 #include "n2d2/backends/cpu/kernels/kernels.h"
+#include "n2d2/backends/cpu/simd/simd.h"
 
 namespace n2d2::cpu {
 namespace {
@@ -9,88 +8,56 @@ namespace {
 using plan::Emitter;
 using plan::Lane;
 
-template <class Body>
-void unary(Emitter& emit, const Body& body) {
-  const auto x = emit.in(0);
-  const auto y = emit.out();
+float alpha_of(const ir::Node& node) { return node.attributes().has("alpha") ? static_cast<float>(node.number("alpha")) : 0.0F; }
+
+template <auto kBody>
+void unary(Emitter& emit) {
+  const auto x = emit.in(0), y = emit.out();
   const std::int64_t count = emit.node().output_shape().elements_per_row();
+  const float alpha = alpha_of(emit.node());
+  const auto body = simd().eltwise.*kBody;
   if (!emit.node().output()->is_batched()) {
-    return emit.single([=](const Lane& lane) { body(x.all(lane), y.all(lane), count); }, {});
+    return emit.single([=](const Lane& lane) { body(x.all(lane), y.all(lane), count, alpha); }, {});
   }
-  emit.rows([=](const Lane& lane) { body(x.rows(lane), y.rows(lane), lane.rows * count); });
+  emit.rows([=](const Lane& lane) { body(x.rows(lane), y.rows(lane), lane.rows * count, alpha); });
 }
 
-template <class Body>
-void gradient(Emitter& emit, const Body& body) {
-  const auto dy = emit.in(0);
-  const auto saved = emit.in(1);
-  const auto dx = emit.out();
+template <auto kBody>
+void gradient(Emitter& emit) {
+  const auto dy = emit.in(0), saved = emit.in(1), dx = emit.out();
   const std::int64_t count = emit.node().output_shape().elements_per_row();
+  const float alpha = alpha_of(emit.node());
+  const auto body = simd().eltwise.*kBody;
   if (!emit.node().output()->is_batched()) {
-    return emit.single([=](const Lane& lane) { body(dy.all(lane), saved.all(lane), dx.all(lane), count); }, {});
+    return emit.single([=](const Lane& lane) { body(dy.all(lane), saved.all(lane), dx.all(lane), count, alpha); }, {});
   }
-  emit.rows([=](const Lane& lane) { body(dy.rows(lane), saved.rows(lane), dx.rows(lane), lane.rows * count); });
+  emit.rows([=](const Lane& lane) { body(dy.rows(lane), saved.rows(lane), dx.rows(lane), lane.rows * count, alpha); });
 }
 
-void relu(Emitter& emit) {
-  unary(emit, [](const float* x, float* y, std::int64_t n) {
-    for (std::int64_t i = 0; i < n; ++i) y[i] = x[i] <= 0.0F ? 0.0F : x[i];  // NaN passes
-  });
+void add_relu_grad(Emitter& emit) {
+  const auto a = emit.in(0), b = emit.in(1), y = emit.in(2), dx = emit.out();
+  const std::int64_t count = emit.node().output_shape().elements_per_row();
+  const auto body = simd().eltwise.add_relu_grad;
+  if (!emit.node().output()->is_batched()) {
+    return emit.single([=](const Lane& lane) { body(a.all(lane), b.all(lane), y.all(lane), dx.all(lane), count); }, {});
+  }
+  emit.rows([=](const Lane& lane) { body(a.rows(lane), b.rows(lane), y.rows(lane), dx.rows(lane), lane.rows * count); });
 }
 
-void relu_grad(Emitter& emit) {
-  gradient(emit, [](const float* dy, const float* y, float* dx, std::int64_t n) {
-    for (std::int64_t i = 0; i < n; ++i) dx[i] = y[i] <= 0.0F ? 0.0F : dy[i];
-  });
-}
-
-void leaky_relu(Emitter& emit) {
-  unary(emit, [alpha = static_cast<float>(emit.node().number("alpha"))](const float* x, float* y, std::int64_t n) {
-    for (std::int64_t i = 0; i < n; ++i) y[i] = x[i] > 0.0F ? x[i] : alpha * x[i];
-  });
-}
-
-void leaky_relu_grad(Emitter& emit) {
-  gradient(emit, [alpha = static_cast<float>(emit.node().number("alpha"))](const float* dy, const float* x, float* dx, std::int64_t n) {
-    for (std::int64_t i = 0; i < n; ++i) dx[i] = x[i] > 0.0F ? dy[i] : alpha * dy[i];
-  });
-}
-
-void sigmoid(Emitter& emit) {
-  unary(emit, [](const float* x, float* y, std::int64_t n) {
-    for (std::int64_t i = 0; i < n; ++i) y[i] = 1.0F / (1.0F + std::exp(-x[i]));
-  });
-}
-
-void sigmoid_grad(Emitter& emit) {
-  gradient(emit, [](const float* dy, const float* y, float* dx, std::int64_t n) {
-    for (std::int64_t i = 0; i < n; ++i) dx[i] = dy[i] * y[i] * (1.0F - y[i]);
-  });
-}
-
-void tanh(Emitter& emit) {
-  unary(emit, [](const float* x, float* y, std::int64_t n) {
-    for (std::int64_t i = 0; i < n; ++i) y[i] = std::tanh(x[i]);
-  });
-}
-
-void tanh_grad(Emitter& emit) {
-  gradient(emit, [](const float* dy, const float* y, float* dx, std::int64_t n) {
-    for (std::int64_t i = 0; i < n; ++i) dx[i] = dy[i] * (1.0F - y[i] * y[i]);
-  });
-}
+using Bodies = EltwiseBodies;
 
 }  // namespace
 
 Kernels eltwise_kernels() {
-  return {{"Relu", "relu", nullptr, relu},
-          {"ReluGrad", "relu_grad", nullptr, relu_grad},
-          {"LeakyRelu", "leaky_relu", nullptr, leaky_relu},
-          {"LeakyReluGrad", "leaky_relu_grad", nullptr, leaky_relu_grad},
-          {"Sigmoid", "sigmoid", nullptr, sigmoid},
-          {"SigmoidGrad", "sigmoid_grad", nullptr, sigmoid_grad},
-          {"Tanh", "tanh", nullptr, tanh},
-          {"TanhGrad", "tanh_grad", nullptr, tanh_grad}};
+  return {{"Relu", "relu", nullptr, unary<&Bodies::relu>},
+          {"ReluGrad", "relu_grad", nullptr, gradient<&Bodies::relu_grad>},
+          {"AddReluGrad", "add_relu_grad", nullptr, add_relu_grad},
+          {"LeakyRelu", "leaky_relu", nullptr, unary<&Bodies::leaky_relu>},
+          {"LeakyReluGrad", "leaky_relu_grad", nullptr, gradient<&Bodies::leaky_relu_grad>},
+          {"Sigmoid", "sigmoid", nullptr, unary<&Bodies::sigmoid>},
+          {"SigmoidGrad", "sigmoid_grad", nullptr, gradient<&Bodies::sigmoid_grad>},
+          {"Tanh", "tanh", nullptr, unary<&Bodies::tanh>},
+          {"TanhGrad", "tanh_grad", nullptr, gradient<&Bodies::tanh_grad>}};
 }
 
 }  // namespace n2d2::cpu

@@ -1,9 +1,6 @@
 // SoftmaxCrossEntropyLoss, MeanSquaredError and their gradients. Each lane sums its rows in double, lane 0 adds the lanes up.
-#include <algorithm>
-#include <cmath>
-#include <limits>
-
 #include "n2d2/backends/cpu/kernels/kernels.h"
+#include "n2d2/backends/cpu/simd/simd.h"
 
 namespace n2d2::cpu {
 namespace {
@@ -25,69 +22,45 @@ void emit_mean(Emitter& emit, const Operand& sums, double per_row) {
       {plan::reads(sums, Access::all), plan::writes(loss, Access::all)});
 }
 
-double log_sum_exp(const float* x, std::int64_t n) {
-  const float most = *std::max_element(x, x + n);
-  double sum = 0;
-  for (std::int64_t i = 0; i < n; ++i) sum += std::exp(static_cast<double>(x[i]) - static_cast<double>(most));
-  return std::log(sum) + static_cast<double>(most);
-}
+/// Scores [multiple * rows, classes].
+struct Geometry {
+  std::int64_t multiple, classes;
+  bool by_class;
 
-double row_loss(const float* x, std::int64_t label, std::int64_t classes) {
-  if (label < 0 || label >= classes) return std::numeric_limits<double>::quiet_NaN();
-  return log_sum_exp(x, classes) - static_cast<double>(x[label]);
-}
+  Geometry(const ir::Value& scores, const ir::Value& labels)
+      : multiple(scores.shape()[0].size), classes(scores.shape()[1].size), by_class(labels.type.dtype == DType::int64) {}
+};
 
-double row_loss(const float* x, const float* targets, std::int64_t classes) {
-  const double log_sum = log_sum_exp(x, classes);
-  double loss = 0;
-  for (std::int64_t i = 0; i < classes; ++i) {
-    if (targets[i] != 0.0F) loss += static_cast<double>(targets[i]) * (log_sum - static_cast<double>(x[i]));
+CrossEntropyTask task_of(const Operand& scores, const Operand& labels, const Geometry& g, const Lane& lane) {
+  CrossEntropyTask task{.scores = scores.rows(lane), .rows = lane.rows * g.multiple, .classes = g.classes};
+  if (g.by_class) {
+    task.classes_of = labels.rows<std::int64_t>(lane);
+  } else {
+    task.targets = labels.rows(lane);
   }
-  return loss;
+  return task;
 }
-
-bool has_classes(const ir::Value& labels) { return labels.type.dtype == DType::int64; }
 
 void cross_entropy(Emitter& emit) {
-  const std::int64_t classes = emit.node().input_shape(0)[1].size;
-  const std::int64_t multiple = emit.node().input_shape(0)[0].size;
-  const bool by_class = has_classes(*emit.node().input(1));
+  const Geometry g(*emit.node().input(0), *emit.node().input(1));
   const auto scores = emit.in(0), labels = emit.in(1);
   const auto sums = emit.scratch(sizeof(double), true);
-  const auto sum = [=](const Lane& lane) {
-    double total = lane.is_first ? 0 : *sums.own<double>(lane);
-    for (std::int64_t row = 0; row < lane.rows * multiple; ++row) {
-      const float* x = scores.rows(lane) + row * classes;
-      total +=
-          by_class ? row_loss(x, labels.rows<std::int64_t>(lane)[row], classes) : row_loss(x, labels.rows(lane) + row * classes, classes);
-    }
-    *sums.own<double>(lane) = total;
-  };
-  emit.sums_of_rows({plan::reads(scores, Access::rows), plan::reads(labels, Access::rows), plan::writes(sums, Access::own)}, sum);
-  emit_mean(emit, sums, static_cast<double>(multiple));
+  emit.chunked_step({plan::reads(scores, Access::rows), plan::reads(labels, Access::rows), plan::writes(sums, Access::own)},
+                    [=, body = simd().softmax.cross_entropy](const Lane& lane) {
+                      double& total = *sums.own<double>(lane);
+                      total = (lane.is_first ? 0 : total) + body(task_of(scores, labels, g, lane));
+                    });
+  emit_mean(emit, sums, static_cast<double>(g.multiple));
 }
 
 void cross_entropy_grad(Emitter& emit) {
-  const std::int64_t classes = emit.node().input_shape(1)[1].size;
-  const std::int64_t multiple = emit.node().input_shape(1)[0].size;
-  const bool by_class = has_classes(*emit.node().input(2));
+  const Geometry g(*emit.node().input(1), *emit.node().input(2));
   const auto gradient = emit.in(0), scores = emit.in(1), labels = emit.in(2), out = emit.out();
-  emit.rows([=](const Lane& lane) {
-    const double scale = static_cast<double>(*gradient.all(lane)) / static_cast<double>(lane.total_rows * multiple);
-    for (std::int64_t row = 0; row < lane.rows * multiple; ++row) {
-      const float* x = scores.rows(lane) + row * classes;
-      float* dx = out.rows(lane) + row * classes;
-      const float* targets = by_class ? nullptr : labels.rows(lane) + row * classes;
-      const std::int64_t label = by_class ? labels.rows<std::int64_t>(lane)[row] : -1;
-      const double log_sum = log_sum_exp(x, classes);
-      double weight = by_class ? 1.0 : 0.0;
-      for (std::int64_t i = 0; targets != nullptr && i < classes; ++i) weight += static_cast<double>(targets[i]);
-      if (by_class && (label < 0 || label >= classes)) weight = std::numeric_limits<double>::quiet_NaN();
-      for (std::int64_t i = 0; i < classes; ++i) {
-        const double target = targets != nullptr ? static_cast<double>(targets[i]) : (i == label ? 1.0 : 0.0);
-        dx[i] = static_cast<float>(scale * (std::exp(static_cast<double>(x[i]) - log_sum) * weight - target));
-      }
-    }
+  emit.rows([=, body = simd().softmax.cross_entropy_grad](const Lane& lane) {
+    CrossEntropyTask task = task_of(scores, labels, g, lane);
+    task.scale = static_cast<double>(*gradient.all(lane)) / static_cast<double>(lane.total_rows * g.multiple);
+    task.dx = out.rows(lane);
+    body(task);
   });
 }
 
@@ -95,16 +68,10 @@ void mean_squared_error(Emitter& emit) {
   const std::int64_t count = emit.node().input_shape(0).elements_per_row();
   const auto prediction = emit.in(0), target = emit.in(1);
   const auto sums = emit.scratch(sizeof(double), true);
-  emit.sums_of_rows({plan::reads(prediction, Access::rows), plan::reads(target, Access::rows), plan::writes(sums, Access::own)},
-                    [=](const Lane& lane) {
-                      const float* p = prediction.rows(lane);
-                      const float* t = target.rows(lane);
-                      double total = lane.is_first ? 0 : *sums.own<double>(lane);
-                      for (std::int64_t i = 0; i < lane.rows * count; ++i) {
-                        const double error = static_cast<double>(p[i]) - static_cast<double>(t[i]);
-                        total += error * error;
-                      }
-                      *sums.own<double>(lane) = total;
+  emit.chunked_step({plan::reads(prediction, Access::rows), plan::reads(target, Access::rows), plan::writes(sums, Access::own)},
+                    [=, body = simd().softmax.squared_error](const Lane& lane) {
+                      double& total = *sums.own<double>(lane);
+                      total = (lane.is_first ? 0 : total) + body(prediction.rows(lane), target.rows(lane), lane.rows * count);
                     });
   emit_mean(emit, sums, static_cast<double>(count));
 }

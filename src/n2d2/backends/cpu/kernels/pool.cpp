@@ -53,23 +53,6 @@ void prepare_pool(Emitter& emit, bool relu) {
   });
 }
 
-/// Windows that neither meet nor leave gaps write every pixel once; otherwise pixels start at zero and sums are added.
-bool tiles(const PoolGeometry& g) {
-  for (int axis = 0; axis < 2; ++axis) {
-    const std::int64_t extent = axis == 0 ? g.height : g.width, places = axis == 0 ? g.out_height : g.out_width;
-    if (g.strides[axis] != g.kernel[axis] || g.dilations[axis] != 1 || g.pads[axis] != 0 || places * g.strides[axis] != extent)
-      return false;
-  }
-  return true;
-}
-
-bool overlaps(const PoolGeometry& g) {
-  for (int axis = 0; axis < 2; ++axis) {
-    if (g.strides[axis] < g.dilations[axis] * (g.kernel[axis] - 1) + 1) return true;
-  }
-  return false;
-}
-
 void prepare_grad(Emitter& emit, bool relu) {
   const PoolGeometry g = pool_geometry(emit.node(), emit.node().output_shape(), emit.node().input_shape(0));
   const auto dy = emit.in(0), y = relu ? emit.in(1) : plan::Operand(), argmax = emit.in(relu ? 2 : 1), dx = emit.out();

@@ -3,6 +3,7 @@
 
 #include "n2d2/backends/cpu/kernels/kernels.h"
 #include "n2d2/backends/cpu/kernels/pool_geometry.h"
+#include "n2d2/backends/cpu/simd/simd.h"
 
 namespace n2d2::cpu {
 namespace {
@@ -23,24 +24,38 @@ float divisor(const PoolGeometry& g, std::int64_t i, std::int64_t j, bool with_p
   return static_cast<float>(covered(g, 0, i, with_pads) * covered(g, 1, j, with_pads));
 }
 
+/// The pixels of window (i, j) inside the input.
+AverageWindow window_of(const PoolGeometry& g, std::int64_t i, std::int64_t j) {
+  const std::int64_t row = std::max<std::int64_t>(i * g.strides[0] - g.pads[0], 0);
+  const std::int64_t column = std::max<std::int64_t>(j * g.strides[1] - g.pads[1], 0);
+  return {.pixel = (row * g.width + column) * g.channels,
+          .rows = covered(g, 0, i, false),
+          .row_step = g.width * g.channels,
+          .columns = covered(g, 1, j, false),
+          .column_step = g.channels,
+          .channels = g.channels};
+}
+
+/// Calls body(window, divisor) for every output pixel of an image, in order.
+template <class Body>
+void each_window(const PoolGeometry& g, bool with_pads, const Body& body) {
+  for (std::int64_t i = 0; i < g.out_height; ++i) {
+    for (std::int64_t j = 0; j < g.out_width; ++j) body(window_of(g, i, j), divisor(g, i, j, with_pads));
+  }
+}
+
 void average_pool(Emitter& emit) {
   const PoolGeometry g = pool_geometry(emit.node(), emit.node().input_shape(0), emit.node().output_shape());
   const bool with_pads = emit.node().integer("count_include_pad") != 0;
   const auto x = emit.in(0), y = emit.out();
-  emit.rows([=](const Lane& lane) {
-    float* out = y.rows(lane);
+  emit.rows([=, body = simd().average.mean](const Lane& lane) {
+    float* to = y.rows(lane);
     for (std::int64_t row = 0; row < lane.rows; ++row) {
-      const float* in = x.rows(lane) + row * g.floats_in();
-      for (std::int64_t i = 0; i < g.out_height; ++i) {
-        for (std::int64_t j = 0; j < g.out_width; ++j, out += g.channels) {
-          std::fill(out, out + g.channels, 0.0F);
-          g.window(i, j, [&](std::int64_t, std::int64_t pixel) {
-            for (std::int64_t c = 0; c < g.channels; ++c) out[c] += in[pixel + c];
-          });
-          const float count = divisor(g, i, j, with_pads);
-          for (std::int64_t c = 0; c < g.channels; ++c) out[c] /= count;
-        }
-      }
+      const float* image = x.rows(lane) + row * g.floats_in();
+      each_window(g, with_pads, [&](const AverageWindow& window, float count) {
+        body(window, image, static_cast<double>(count), to);
+        to += g.channels;
+      });
     }
   });
 }
@@ -49,55 +64,41 @@ void average_pool_grad(Emitter& emit) {
   const PoolGeometry g = pool_geometry(emit.node(), emit.node().output_shape(), emit.node().input_shape(0));
   const bool with_pads = emit.node().integer("count_include_pad") != 0;
   const auto dy = emit.in(0), dx = emit.out();
-  emit.rows([=](const Lane& lane) {
+  const bool clears = !tiles(g), adds = overlaps(g);
+  emit.rows([=, body = simd().average.spread](const Lane& lane) {
     const float* from = dy.rows(lane);
     for (std::int64_t row = 0; row < lane.rows; ++row) {
-      float* to = dx.rows(lane) + row * g.floats_in();
-      std::fill(to, to + g.floats_in(), 0.0F);
-      for (std::int64_t i = 0; i < g.out_height; ++i) {
-        for (std::int64_t j = 0; j < g.out_width; ++j, from += g.channels) {
-          const float count = divisor(g, i, j, with_pads);
-          g.window(i, j, [&](std::int64_t, std::int64_t pixel) {
-            for (std::int64_t c = 0; c < g.channels; ++c) to[pixel + c] += from[c] / count;
-          });
-        }
-      }
+      float* image = dx.rows(lane) + row * g.floats_in();
+      if (clears) std::fill(image, image + g.floats_in(), 0.0F);
+      each_window(g, with_pads, [&](const AverageWindow& window, float count) {
+        body(window, from, count, adds, image);
+        from += g.channels;
+      });
     }
   });
 }
 
+/// One window over the whole image.
+AverageWindow whole(const Shape& x) { return {.columns = x[2].size * x[3].size, .column_step = x[1].size, .channels = x[1].size}; }
+
 void global_average_pool(Emitter& emit) {
-  const Shape& in = emit.node().input_shape(0);
-  const std::int64_t channels = in[1].size, places = in[2].size * in[3].size;
+  const AverageWindow window = whole(emit.node().input_shape(0));
   const auto x = emit.in(0), y = emit.out();
-  const auto scratch = emit.scratch(channels * static_cast<std::int64_t>(sizeof(double)));
-  emit.rows(
-      [=](const Lane& lane) {
-        auto* sums = scratch.own<double>(lane);
-        for (std::int64_t row = 0; row < lane.rows; ++row) {
-          const float* from = x.rows(lane) + row * channels * places;
-          std::fill(sums, sums + channels, 0.0);
-          for (std::int64_t place = 0; place < places; ++place, from += channels) {
-            for (std::int64_t c = 0; c < channels; ++c) sums[c] += static_cast<double>(from[c]);
-          }
-          float* to = y.rows(lane) + row * channels;
-          for (std::int64_t c = 0; c < channels; ++c) to[c] = static_cast<float>(sums[c] / static_cast<double>(places));
-        }
-      },
-      {plan::writes(scratch, plan::Access::own)});
+  emit.rows([=, body = simd().average.mean](const Lane& lane) {
+    for (std::int64_t row = 0; row < lane.rows; ++row) {
+      body(window, x.rows(lane) + row * window.columns * window.channels, static_cast<double>(window.columns),
+           y.rows(lane) + row * window.channels);
+    }
+  });
 }
 
 void global_average_pool_grad(Emitter& emit) {
-  const Shape& out = emit.node().output_shape();
-  const std::int64_t channels = out[1].size, places = out[2].size * out[3].size;
+  const AverageWindow window = whole(emit.node().output_shape());
   const auto dy = emit.in(0), dx = emit.out();
-  emit.rows([=](const Lane& lane) {
+  emit.rows([=, body = simd().average.spread](const Lane& lane) {
     for (std::int64_t row = 0; row < lane.rows; ++row) {
-      const float* from = dy.rows(lane) + row * channels;
-      float* to = dx.rows(lane) + row * channels * places;
-      for (std::int64_t place = 0; place < places; ++place, to += channels) {
-        for (std::int64_t c = 0; c < channels; ++c) to[c] = from[c] / static_cast<float>(places);
-      }
+      body(window, dy.rows(lane) + row * window.channels, static_cast<float>(window.columns), false,
+           dx.rows(lane) + row * window.columns * window.channels);
     }
   });
 }

@@ -51,4 +51,22 @@ inline PoolGeometry pool_geometry(const ir::Node& node, const Shape& in, const S
   return g;
 }
 
+/// Whether the windows neither meet nor leave gaps, so that their gradients write every pixel once.
+inline bool tiles(const PoolGeometry& g) {
+  for (int axis = 0; axis < 2; ++axis) {
+    const std::int64_t extent = axis == 0 ? g.height : g.width, places = axis == 0 ? g.out_height : g.out_width;
+    if (g.strides[axis] != g.kernel[axis] || g.dilations[axis] != 1 || g.pads[axis] != 0 || places * g.strides[axis] != extent)
+      return false;
+  }
+  return true;
+}
+
+/// Whether windows share pixels, whose gradients are sums.
+inline bool overlaps(const PoolGeometry& g) {
+  for (int axis = 0; axis < 2; ++axis) {
+    if (g.strides[axis] < g.dilations[axis] * (g.kernel[axis] - 1) + 1) return true;
+  }
+  return false;
+}
+
 }  // namespace n2d2::cpu

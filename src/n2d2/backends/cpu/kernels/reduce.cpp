@@ -3,6 +3,7 @@
 
 #include "n2d2/backends/cpu/kernels/kernels.h"
 #include "n2d2/backends/cpu/kernels/strided_loop.h"
+#include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/core/shape.h"
 
 namespace n2d2::cpu {
@@ -49,6 +50,13 @@ Count count_of(const Shape& x, const std::vector<bool>& reduced) {
   return count;
 }
 
+double sum_of(const float* x, std::int64_t n, std::int64_t step) {
+  if (step == 1) return simd().average.sum(x, n);
+  double sum = 0;
+  for (std::int64_t i = 0; i < n; ++i) sum += static_cast<double>(x[i * step]);
+  return sum;
+}
+
 /// y[small strides] += x, in double, then divided by the count.
 void reduce(Emitter& emit, const std::vector<std::int64_t>& small_strides, const Count& count) {
   const ir::Value& in = *emit.node().input(0);
@@ -56,17 +64,21 @@ void reduce(Emitter& emit, const std::vector<std::int64_t>& small_strides, const
   const StridedLoop<2> loop(in.shape(), ir::order_of(in), {small_strides, ir::strides_of(in.shape(), ir::order_of(in))});
   const std::int64_t sums = out.shape().elements_per_row();
   const std::int64_t in_row = in.shape().elements_per_row();
-  const auto add = [=](double* to, const float* from, std::int64_t rows) {
+  const auto add = [=, sum_places = simd().average.add](double* to, const float* from, std::int64_t rows) {
     const std::int64_t n = loop.inner();
     const auto [sy, sx] = loop.inner_steps();
-    loop.run(rows, [&, sy = sy, sx = sx](const auto& offsets) {
-      const float* x = from + offsets[1];
-      if (sy == 0) {
-        double sum = 0;
-        for (std::int64_t i = 0; i < n; ++i) sum += static_cast<double>(x[i * sx]);
-        to[offsets[0]] += sum;
-      } else {
-        for (std::int64_t i = 0; i < n; ++i) to[offsets[0] + i * sy] += static_cast<double>(x[i * sx]);
+    loop.run_series(rows, [&, sy = sy, sx = sx](const auto& offsets, std::int64_t count, const auto& steps) {
+      if (sy == 1 && sx == 1 && steps[0] == 0) {  // places of n channels
+        return sum_places({.columns = count, .column_step = steps[1], .channels = n}, from + offsets[1], to + offsets[0]);
+      }
+      for (std::int64_t run = 0; run < count; ++run) {
+        const float* x = from + offsets[1] + run * steps[1];
+        double* sum = to + offsets[0] + run * steps[0];
+        if (sy == 0) {
+          *sum += sum_of(x, n, sx);
+        } else {
+          for (std::int64_t i = 0; i < n; ++i) sum[i * sy] += static_cast<double>(x[i * sx]);
+        }
       }
     });
   };
@@ -130,12 +142,19 @@ void spread(Emitter& emit, bool mean) {
   const StridedLoop<2> loop(
       out.shape(), ir::order_of(out),
       {ir::strides_of(out.shape(), ir::order_of(out)), strides_along(*node.input(0), out.shape(), reduced, node.integer("keepdims") != 0)});
-  const auto body = [=](float* to, const float* from, std::int64_t rows, std::int64_t total_rows) {
+  const auto body = [=, multiply = simd().eltwise.multiply](float* to, const float* from, std::int64_t rows, std::int64_t total_rows) {
     const auto scale = static_cast<float>(1.0 / count.at(total_rows));
-    const std::int64_t n = loop.inner();
-    const auto [sx, sy] = loop.inner_steps();
-    loop.run(rows, [&, sx = sx, sy = sy](const auto& offsets) {
-      for (std::int64_t i = 0; i < n; ++i) to[offsets[0] + i * sx] = from[offsets[1] + i * sy] * scale;
+    loop.run_series(rows, [&](const auto& offsets, std::int64_t runs, const auto& steps) {
+      multiply({.a = from + offsets[1],
+                .b = &scale,
+                .c = to + offsets[0],
+                .n = loop.inner(),
+                .a_step = loop.inner_steps()[1],
+                .b_step = 0,
+                .runs = runs,
+                .a_run = steps[1],
+                .b_run = 0,
+                .c_run = steps[0]});
     });
   };
   const auto dy = emit.in(0), dx = emit.out();

@@ -1,27 +1,45 @@
 // Softmax, LogSoftmax and their gradients along one axis of row-major tensors.
 #include <algorithm>
-#include <cmath>
 
 #include "n2d2/backends/cpu/kernels/kernels.h"
+#include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/core/shape.h"
 
 namespace n2d2::cpu {
 namespace {
 
+using plan::Access;
 using plan::Emitter;
 using plan::Lane;
+using Bodies = SoftmaxBodies;
 
 /// A row of the batch is `outer` blocks of `count` numbers that lie `inner` apart.
 struct AxisView {
   std::int64_t outer = 1, count = 1, inner = 1;
 
-  /// Calls body(offset of the first number) for every vector along the axis in `rows` rows.
+  static constexpr std::int64_t kTogether = 16;
+
+  /// Calls body(offset of the first number, m) for every m <= kTogether neighbouring vectors along the axis in `rows` rows.
   template <class Body>
   void each(std::int64_t rows, const Body& body) const {
     for (std::int64_t block = 0; block < rows * outer; ++block) {
-      for (std::int64_t i = 0; i < inner; ++i) body(block * count * inner + i);
+      for (std::int64_t i = 0; i < inner; i += kTogether) body(block * count * inner + i, std::min(kTogether, inner - i));
     }
   }
+  /// Copies m vectors from x to `copy`, [m, count].
+  const float* gather(const float* x, std::int64_t m, float* copy) const {
+    for (std::int64_t k = 0; k < m; ++k) {
+      for (std::int64_t i = 0; i < count; ++i) copy[k * count + i] = x[i * inner + k];
+    }
+    return copy;
+  }
+  /// And back.
+  void scatter(const float* copy, std::int64_t m, float* y) const {
+    for (std::int64_t i = 0; i < count; ++i) {
+      for (std::int64_t k = 0; k < m; ++k) y[i * inner + k] = copy[k * count + i];
+    }
+  }
+  std::int64_t floats() const { return inner == 1 ? 0 : kTogether * count; }
 };
 
 AxisView view_of(const ir::Node& node) {
@@ -32,69 +50,39 @@ AxisView view_of(const ir::Node& node) {
   return view;
 }
 
-float maximum(const float* x, std::int64_t n, std::int64_t step) {
-  float most = x[0];
-  for (std::int64_t i = 1; i < n; ++i) most = std::max(most, x[i * step]);
-  return most;
-}
-
-// Sums are kept in double: gradients of a softmax are small differences of large numbers.
-void softmax_vector(const float* x, float* y, std::int64_t n, std::int64_t step) {
-  const float most = maximum(x, n, step);
-  double sum = 0;
-  for (std::int64_t i = 0; i < n; ++i) sum += static_cast<double>(y[i * step] = std::exp(x[i * step] - most));
-  for (std::int64_t i = 0; i < n; ++i) y[i * step] = static_cast<float>(static_cast<double>(y[i * step]) / sum);
-}
-
-void log_softmax_vector(const float* x, float* y, std::int64_t n, std::int64_t step) {
-  const float most = maximum(x, n, step);
-  double sum = 0;
-  for (std::int64_t i = 0; i < n; ++i) sum += static_cast<double>(std::exp(x[i * step] - most));
-  const double log_sum = std::log(sum) + static_cast<double>(most);
-  for (std::int64_t i = 0; i < n; ++i) y[i * step] = static_cast<float>(static_cast<double>(x[i * step]) - log_sum);
-}
-
-void softmax_grad_vector(const float* dy, const float* y, float* dx, std::int64_t n, std::int64_t step) {
-  double dot = 0;
-  for (std::int64_t i = 0; i < n; ++i) dot += static_cast<double>(dy[i * step]) * static_cast<double>(y[i * step]);
-  for (std::int64_t i = 0; i < n; ++i) {
-    dx[i * step] = static_cast<float>(static_cast<double>(y[i * step]) * (static_cast<double>(dy[i * step]) - dot));
-  }
-}
-
-void log_softmax_grad_vector(const float* dy, const float* y, float* dx, std::int64_t n, std::int64_t step) {
-  double sum = 0;
-  for (std::int64_t i = 0; i < n; ++i) sum += static_cast<double>(dy[i * step]);
-  for (std::int64_t i = 0; i < n; ++i) {
-    const double share = std::exp(static_cast<double>(y[i * step]));
-    dx[i * step] = static_cast<float>(static_cast<double>(dy[i * step]) - share * sum);
-  }
-}
-
-using Forward = void (*)(const float*, float*, std::int64_t, std::int64_t);
-using Backward = void (*)(const float*, const float*, float*, std::int64_t, std::int64_t);
-
-template <Forward kVector>
+template <auto kBody>
 void forward(Emitter& emit) {
   const auto x = emit.in(0), y = emit.out();
   const AxisView view = view_of(emit.node());
-  emit.rows([=](const Lane& lane) {
-    const float* in = x.rows(lane);
-    float* out = y.rows(lane);
-    view.each(lane.rows, [&](std::int64_t at) { kVector(in + at, out + at, view.count, view.inner); });
-  });
+  const auto scratch = emit.scratch(view.floats() * static_cast<std::int64_t>(sizeof(float)));
+  emit.rows(
+      [=, body = simd().softmax.*kBody](const Lane& lane) {
+        if (view.inner == 1) return body(x.rows(lane), y.rows(lane), lane.rows * view.outer, view.count);
+        float* copy = scratch.own(lane);
+        view.each(lane.rows, [&](std::int64_t at, std::int64_t m) {
+          body(view.gather(x.rows(lane) + at, m, copy), copy, m, view.count);
+          view.scatter(copy, m, y.rows(lane) + at);
+        });
+      },
+      {plan::writes(scratch, Access::own)});
 }
 
-template <Backward kVector>
+template <auto kBody>
 void backward(Emitter& emit) {
   const auto dy = emit.in(0), y = emit.in(1), dx = emit.out();
   const AxisView view = view_of(emit.node());
-  emit.rows([=](const Lane& lane) {
-    const float* gradient = dy.rows(lane);
-    const float* saved = y.rows(lane);
-    float* out = dx.rows(lane);
-    view.each(lane.rows, [&](std::int64_t at) { kVector(gradient + at, saved + at, out + at, view.count, view.inner); });
-  });
+  const auto scratch = emit.scratch(2 * view.floats() * static_cast<std::int64_t>(sizeof(float)));
+  emit.rows(
+      [=, body = simd().softmax.*kBody](const Lane& lane) {
+        if (view.inner == 1) return body(dy.rows(lane), y.rows(lane), dx.rows(lane), lane.rows * view.outer, view.count);
+        float* copy = scratch.own(lane);
+        view.each(lane.rows, [&](std::int64_t at, std::int64_t m) {
+          const float* saved = view.gather(y.rows(lane) + at, m, copy + view.floats());
+          body(view.gather(dy.rows(lane) + at, m, copy), saved, copy, m, view.count);
+          view.scatter(copy, m, dx.rows(lane) + at);
+        });
+      },
+      {plan::writes(scratch, Access::own)});
 }
 
 std::string refuses_unbatched(const ir::Node& node) { return node.output()->is_batched() ? "" : "the tensor has no batch axis"; }
@@ -102,10 +90,10 @@ std::string refuses_unbatched(const ir::Node& node) { return node.output()->is_b
 }  // namespace
 
 Kernels softmax_kernels() {
-  return {{"Softmax", "softmax", refuses_unbatched, forward<softmax_vector>},
-          {"SoftmaxGrad", "softmax_grad", refuses_unbatched, backward<softmax_grad_vector>},
-          {"LogSoftmax", "log_softmax", refuses_unbatched, forward<log_softmax_vector>},
-          {"LogSoftmaxGrad", "log_softmax_grad", refuses_unbatched, backward<log_softmax_grad_vector>}};
+  return {{"Softmax", "softmax", refuses_unbatched, forward<&Bodies::softmax>},
+          {"SoftmaxGrad", "softmax_grad", refuses_unbatched, backward<&Bodies::softmax_grad>},
+          {"LogSoftmax", "log_softmax", refuses_unbatched, forward<&Bodies::log_softmax>},
+          {"LogSoftmaxGrad", "log_softmax_grad", refuses_unbatched, backward<&Bodies::log_softmax_grad>}};
 }
 
 }  // namespace n2d2::cpu

@@ -49,11 +49,19 @@ class StridedLoop {
   const Offsets& inner_steps() const { return steps_[at(rank_ - 1)]; }
   std::int64_t inner() const { return extents_[at(rank_ - 1)]; }
 
+  /// Calls body(offsets, count, steps) at the start of every series of `count` innermost runs that lie `steps` apart.
+  template <class Body>
+  void run_series(std::int64_t rows, const Body& body) const {
+    if (rank_ == 1) return body(Offsets{}, std::int64_t{1}, Offsets{});
+    const auto& steps = steps_[at(rank_ - 2)];
+    const std::int64_t count = extents_[at(rank_ - 2)] * (rank_ == 2 && batched_ ? rows : 1);
+    level(0, rows, Offsets{}, [&](const Offsets& offsets) { body(offsets, count, steps); }, rank_ - 2);
+  }
+
   /// Calls body(offsets) at the start of every innermost run, in order; `rows` is the number of rows of the batch.
   template <class Body>
   void run(std::int64_t rows, const Body& body) const {
-    Offsets offsets{};
-    level(0, rows, offsets, body);
+    level(0, rows, Offsets{}, body, rank_ - 1);
   }
 
  private:
@@ -68,11 +76,11 @@ class StridedLoop {
   }
 
   template <class Body>
-  void level(int depth, std::int64_t rows, Offsets offsets, const Body& body) const {
-    if (depth == rank_ - 1) return body(offsets);
+  void level(int depth, std::int64_t rows, Offsets offsets, const Body& body, int last) const {
+    if (depth == last) return body(offsets);
     const std::int64_t extent = extents_[at(depth)] * (depth == 0 && batched_ ? rows : 1);
     for (std::int64_t i = 0; i < extent; ++i) {
-      level(depth + 1, rows, offsets, body);
+      level(depth + 1, rows, offsets, body, last);
       for (int k = 0; k < kOperands; ++k) offsets[at(k)] += steps_[at(depth)][at(k)];
     }
   }

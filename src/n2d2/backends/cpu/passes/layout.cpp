@@ -36,7 +36,10 @@ Wish wish_of(const Node& node) {
                                                       "GlobalAveragePool",
                                                       "GlobalAveragePoolGrad",
                                                       "BatchNormalization",
-                                                      "BatchNormalizationGrad"};
+                                                      "BatchNormalizationRelu",
+                                                      "BatchNormalizationAddRelu",
+                                                      "BatchNormalizationGrad",
+                                                      "BatchNormalizationReluGrad"};
   static const std::set<std::string> row_major = {"Gemm",
                                                   "MatMul",
                                                   "Softmax",

@@ -4,9 +4,13 @@
 #pragma once
 #include <cstdint>
 
+#include "n2d2/backends/cpu/simd/average.h"
 #include "n2d2/backends/cpu/simd/conv.h"
 #include "n2d2/backends/cpu/simd/depthwise.h"
+#include "n2d2/backends/cpu/simd/eltwise.h"
 #include "n2d2/backends/cpu/simd/gemm.h"
+#include "n2d2/backends/cpu/simd/normalize.h"
+#include "n2d2/backends/cpu/simd/softmax.h"
 #include "n2d2/backends/cpu/simd/winograd.h"
 
 namespace n2d2::solvers {
@@ -173,6 +177,11 @@ struct Simd {
   ConvBodies conv;
   // simd/winograd.cpp
   WinogradBodies winograd;
+  // simd/eltwise.cpp, normalize.cpp, softmax.cpp, average.cpp
+  EltwiseBodies eltwise;
+  NormalizeBodies normalize;
+  SoftmaxBodies softmax;
+  AverageBodies average;
 };
 
 /// The best table of this machine, no better than the environment variable N2D2_MAX_ISA = generic | avx2 | avx512 says; throws ValueError

@@ -17,6 +17,10 @@ void add_depthwise(Simd& table);
 void add_gemm(Simd& table);
 void add_conv(Simd& table);
 void add_winograd(Simd& table);
+void add_eltwise(Simd& table);
+void add_normalize(Simd& table);
+void add_softmax(Simd& table);
+void add_average(Simd& table);
 
 namespace {
 
@@ -39,6 +43,10 @@ Simd make_table() {
   add_gemm(table);
   add_conv(table);
   add_winograd(table);
+  add_eltwise(table);
+  add_normalize(table);
+  add_softmax(table);
+  add_average(table);
   return table;
 }
 

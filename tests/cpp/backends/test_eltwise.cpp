@@ -1,0 +1,158 @@
+// Elementwise functions, softmax and losses of every instruction set against double.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "n2d2/backends/cpu/simd/simd.h"
+
+namespace n2d2::cpu {
+namespace {
+
+std::vector<const Simd*> tables() {
+  std::vector<const Simd*> found;
+  for (const char* isa : {"generic", "avx2", "avx512"}) {
+    if (const Simd* table = simd_of(isa)) found.push_back(table);
+  }
+  return found;
+}
+
+/// Distance in units of the last place of the expected float.
+double units(float found, double expected) {
+  const auto rounded = static_cast<float>(expected);
+  const float next = std::nextafter(std::abs(rounded), std::numeric_limits<float>::infinity());
+  return std::abs(static_cast<double>(found) - expected) / (static_cast<double>(next) - std::abs(static_cast<double>(rounded)));
+}
+
+/// The numbers from -most to most, dense near zero.
+std::vector<float> arguments(float most) {
+  std::vector<float> all;
+  for (float size = 1e-6F; size < most; size *= 1.0007F) {
+    all.push_back(size);
+    all.push_back(-size);
+  }
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("exp is within two units of the last place, sigmoid and tanh within two and a half") {
+  for (const Simd* table : tables()) {
+    CAPTURE(table->isa);
+    const std::vector<float> x = arguments(80.0F);
+    std::vector<float> sigmoid(x.size()), tanh(x.size());
+    const auto n = static_cast<std::int64_t>(x.size());
+    table->eltwise.sigmoid(x.data(), sigmoid.data(), n, 0.0F);
+    table->eltwise.tanh(x.data(), tanh.data(), n, 0.0F);
+    double worst_sigmoid = 0, worst_tanh = 0, worst_exp = 0;
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const auto exact = static_cast<double>(x[i]);
+      worst_sigmoid = std::max(worst_sigmoid, units(sigmoid[i], 1.0 / (1.0 + std::exp(-exact))));
+      worst_tanh = std::max(worst_tanh, units(tanh[i], std::tanh(exact)));
+      if (x[i] > 0) continue;
+      const float scores[2] = {x[i], 0.0F};
+      float shares[2];
+      table->softmax.softmax(scores, shares, 1, 2);
+      worst_exp = std::max(worst_exp, units(shares[0], std::exp(exact) / (1.0 + std::exp(exact))));
+    }
+    CHECK(worst_sigmoid < 2.5);
+    CHECK(worst_tanh < 2.5);
+    CHECK(worst_exp < 2.0);
+  }
+}
+
+TEST_CASE("functions of infinities and NaN") {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  for (const Simd* table : tables()) {
+    CAPTURE(table->isa);
+    const float x[4] = {kInfinity, -kInfinity, std::numeric_limits<float>::quiet_NaN(), -0.0F};
+    float y[4];
+    table->eltwise.tanh(x, y, 4, 0.0F);
+    CHECK(y[0] == 1.0F);
+    CHECK(y[1] == -1.0F);
+    CHECK(std::isnan(y[2]));
+    CHECK(std::signbit(y[3]));
+    table->eltwise.sigmoid(x, y, 4, 0.0F);
+    CHECK(y[0] == 1.0F);
+    CHECK(y[1] == 0.0F);
+    CHECK(std::isnan(y[2]));
+    table->eltwise.relu(x, y, 4, 0.0F);
+    CHECK(y[0] == kInfinity);
+    CHECK(y[1] == 0.0F);
+    CHECK(std::isnan(y[2]));
+  }
+}
+
+TEST_CASE("binary operators with steps of one, none and more") {
+  for (const Simd* table : tables()) {
+    for (const std::int64_t n : {1, 3, 8, 16, 21, 64}) {
+      for (const std::int64_t a_step : {0, 1, 3}) {
+        for (const std::int64_t b_step : {0, 1, 3}) {
+          CAPTURE(table->isa);
+          CAPTURE(n);
+          const std::int64_t runs = 3;
+          std::vector<float> a(static_cast<std::size_t>((n - 1) * a_step + runs)), b(static_cast<std::size_t>((n - 1) * b_step + 1));
+          for (std::size_t i = 0; i < a.size(); ++i) a[i] = static_cast<float>(i % 7) - 3.0F;
+          for (std::size_t i = 0; i < b.size(); ++i) b[i] = static_cast<float>(i % 5) - 1.5F;
+          std::vector<float> sum(static_cast<std::size_t>(n * runs)), quotient(sum.size()), joined(sum.size());
+          BinaryTask task{.a = a.data(),
+                          .b = b.data(),
+                          .c = sum.data(),
+                          .n = n,
+                          .a_step = a_step,
+                          .b_step = b_step,
+                          .runs = runs,
+                          .a_run = 1,
+                          .b_run = 0,
+                          .c_run = n};
+          table->eltwise.add(task);
+          task.c = quotient.data();
+          table->eltwise.divide(task);
+          task.c = joined.data();
+          table->eltwise.add_relu(task);
+          for (std::int64_t i = 0; i < n * runs; ++i) {
+            const auto at = static_cast<std::size_t>(i);
+            const float left = a[static_cast<std::size_t>(i / n + i % n * a_step)], right = b[static_cast<std::size_t>(i % n * b_step)];
+            CHECK(sum[at] == left + right);
+            CHECK(quotient[at] == left / right);
+            CHECK(joined[at] == std::max(left + right, 0.0F));
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("the gradient of the cross entropy keeps its digits where a class is nearly sure") {
+  for (const Simd* table : tables()) {
+    CAPTURE(table->isa);
+    for (const std::int64_t classes : {2, 10, 16, 37}) {
+      std::vector<float> scores(static_cast<std::size_t>(classes)), targets(scores.size()), by_class(scores.size()),
+          by_target(scores.size());
+      for (std::size_t i = 0; i < scores.size(); ++i) scores[i] = 0.1F * static_cast<float>(i);
+      const std::int64_t label = 1;
+      scores[1] = 14.0F;
+      targets[1] = 1.0F;
+      CrossEntropyTask task{
+          .scores = scores.data(), .classes_of = &label, .rows = 1, .classes = classes, .scale = 0.5, .dx = by_class.data()};
+      table->softmax.cross_entropy_grad(task);
+      const double loss = table->softmax.cross_entropy(task);
+      task.classes_of = nullptr;
+      task.targets = targets.data();
+      task.dx = by_target.data();
+      table->softmax.cross_entropy_grad(task);
+      double others = 0;
+      for (std::size_t i = 0; i < scores.size(); ++i) others += i == 1 ? 0.0 : std::exp(static_cast<double>(scores[i]) - 14.0);
+      CHECK(loss == doctest::Approx(std::log1p(others)).epsilon(1e-6));
+      CHECK(table->softmax.cross_entropy(task) == doctest::Approx(std::log1p(others)).epsilon(1e-6));
+      for (const auto& dx : {by_class, by_target}) {
+        CHECK(static_cast<double>(dx[1]) == doctest::Approx(-0.5 * others / (1.0 + others)).epsilon(1e-6));
+        CHECK(static_cast<double>(dx[0]) == doctest::Approx(0.5 * std::exp(-14.0) / (1.0 + others)).epsilon(1e-6));
+      }
+    }
+  }
+}
+
+}  // namespace n2d2::cpu
