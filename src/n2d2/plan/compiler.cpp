@@ -62,6 +62,7 @@ void Compiler::run() {
     if (!storages.is_elided(*node)) choose_kernel(emitter, *node);
   }
   const bool is_step = plan_.options_.step;
+  if (is_step) store_gradients_directly(emitter, storages);
   if (is_step) append(emitter.forward, std::move(emitter.backward));
   append(emitter.forward, std::move(emitter.last));
   assign_segments(emitter.forward);
@@ -113,6 +114,18 @@ void Compiler::choose_kernel(CollectingEmitter& emitter, const ir::Node& node) c
     reasons += fmt::format("; not {}: {}", kernel.name, reason);
   }
   throw UnsupportedError(fmt::format("{}: no kernel of backend {}{}", node.label(), backend_.name(), reasons));
+}
+
+/// In step form nothing is accumulated: a gradient that is no partial sum is made where AccumulateGradient would copy it to.
+void Compiler::store_gradients_directly(CollectingEmitter& emitter, StorageMap& storages) const {
+  const auto is_made_in_place = [&](const ir::Node& node) {
+    if (node.op().name != "AccumulateGradient" || plan_.graph_.consumers(node.input(0)).size() != 1) return false;
+    Storage* gradient = storages.of(*node.input(0));
+    if (gradient->partial || gradient->region >= 0 || node.input(0)->kind != ir::ValueKind::activation) return false;
+    gradient->region = storages.of(*node.input(1))->region;
+    return true;
+  };
+  std::erase_if(emitter.backward, [&](const PlannedStep& step) { return is_made_in_place(*step.node); });
 }
 
 Program Compiler::program_of(std::vector<PlannedStep>& steps) {

@@ -14,6 +14,7 @@ class Compiler {
  private:
   void run_passes();
   void choose_kernel(CollectingEmitter& emitter, const ir::Node& node) const;
+  void store_gradients_directly(CollectingEmitter& emitter, StorageMap& storages) const;
   void bind_names(StorageMap& storages);
   static Program program_of(std::vector<PlannedStep>& steps);
 

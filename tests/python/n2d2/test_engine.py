@@ -277,7 +277,7 @@ def forward_segments(capacity: int) -> dict[str, int]:
     g = engine.Graph()
     h = g.node("Conv", [g.input("x", [-1, 3, 12, 12]), g.parameter("c", [16, 3, 5, 5])], path="conv")[0]
     h = g.node("Flatten", g.node("Relu", [h]))[0]
-    h = g.node("Tanh", g.node("Gemm", [h, g.parameter("a", [1024, 512])], path="fc1"), path="tanh")[0]
+    h = g.node("Tanh", g.node("Gemm", [h, g.parameter("a", [1024, 512]), g.parameter("ab", [512])], path="fc1"), path="tanh")[0]
     g.output(g.node("Gemm", [h, g.parameter("b", [512, 10])], path="fc2")[0])
     n = engine.Network(capacity, 2)
     n.set_graph("evaluate", g)

@@ -1,4 +1,6 @@
 // Gemm and MatMul: Y = alpha A B + beta C on register tiles of our own, split over lanes by rows, features or partial sums.
+#include <cstring>
+
 #include "n2d2/backends/cpu/kernels/kernels.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/core/error.h"
@@ -13,13 +15,14 @@ using plan::Lane;
 using plan::Operand;
 using plan::Range;
 
-constexpr std::int64_t kRowsForDot = 8;                // up to here reading a weight once beats packing it
-constexpr std::int64_t kRowsForPacking = 16;           // from here on a packed copy of a weight pays
-constexpr std::int64_t kRowsForFeatures = 16;          // rows of a lane: up to here lanes may share out a large weight instead of the rows
-constexpr std::int64_t kWeightsForFeatures = 1 << 18;  // floats that every lane would have to read
-constexpr std::int64_t kGradientsForFeatures = 2048;   // floats of a weight gradient that are worth a barrier
-constexpr std::int64_t kSumsForChunks = 1 << 15;       // floats of a weight gradient that may be read and written for every chunk
-constexpr std::int64_t kGrain = 16;                    // features: slices of lanes begin at whole cache lines
+constexpr std::int64_t kRowsForDot = 8;        // up to here reading a weight once beats packing it
+constexpr std::int64_t kRowsForPacking = 16;   // from here on a packed copy of a weight pays
+constexpr std::int64_t kRowsForFeatures = 16;  // rows of a lane: up to here lanes may share out a large weight instead of the rows
+constexpr std::int64_t kWeightsForFeatures =
+    1 << 12;                                          // floats that every lane would have to read, and take from the lane that updates them
+constexpr std::int64_t kGradientsForFeatures = 2048;  // floats of a weight gradient that are worth a barrier
+constexpr std::int64_t kSumsForChunks = 1 << 15;      // floats of a weight gradient that may be read and written for every chunk
+constexpr std::int64_t kGrain = 16;                   // features: slices of lanes begin at whole cache lines
 
 /// One of the three extents of the product: a number, or so many per row of the batch.
 struct Extent {
@@ -248,6 +251,37 @@ void prepare_partial(Emitter& emit, Product product) {
   goes_on ? emit.summed_rows(run_lane, std::move(extra)) : emit.rows(run_lane, std::move(extra));
 }
 
+/// Each lane adds up its slice of k, which are output features of a layer whose weights it updates, into its own copy of Y; then each
+/// sums the copies of its rows.
+void prepare_by_inputs(Emitter& emit, const Product& product) {
+  const std::int64_t m = product.m.dim.at(emit.capacity()), n = product.n.dim.size, k = product.k.dim.size;
+  const std::int64_t padded = (n + kGrain - 1) / kGrain * kGrain;
+  const Operand sums = emit.scratch(m * padded * 4), packing = emit.scratch(simd().gemm.scratch_floats(k) * 4);
+  emit.step({plan::writes(sums, Access::own), plan::writes(packing, Access::own), plan::reads(product.a.operand, Access::all),
+             plan::reads(product.b.operand, Access::all)},
+            [=](const Lane& lane) {
+              const Range slice = plan::slice_of(k, lane, kGrain);
+              GemmTask task = task_of(product);
+              task.m = product.m.of_all(lane);
+              task.n = n;
+              task.k = slice.size();
+              task.a = product.a.operand.all(lane) + slice.begin * task.a_k;
+              task.b = product.b.operand.all(lane) + slice.begin * task.b_k;
+              task.y = sums.own(lane);
+              task.y_m = padded;
+              task.scratch = packing.own(lane);
+              simd().gemm.run(task);
+            });
+  emit.step({plan::reads(sums, Access::all), plan::writes(product.y.operand, Access::rows)}, [=](const Lane& lane) {
+    const std::int64_t rows = product.m.of_lane(lane), first = product.m.dim.at(lane.row0);
+    float* y = product.y.operand.rows(lane);
+    for (std::int64_t row = 0; row < rows; ++row, y += product.y.down) {
+      std::memcpy(y, sums.copy_of(0, lane) + (first + row) * padded, static_cast<std::size_t>(n) * sizeof(float));
+      for (int i = 1; i < lane.count; ++i) simd().accumulate(sums.copy_of(i, lane) + (first + row) * padded, y, n);
+    }
+  });
+}
+
 /// Whether sharing out the features of a weight gradient, at the price of a barrier, beats a copy of it per lane.
 bool gradient_by_features(const Emitter& emit, const Product& product) {
   const std::int64_t m = product.m.dim.size, n = product.n.dim.size;
@@ -267,7 +301,12 @@ void prepare_product(Emitter& emit) {
   if (!product.m.dim.per_row) return prepare_by_features(emit, product, product.m.dim.size >= product.n.dim.size);
   const bool few_rows = product.m.dim.at(emit.lane_capacity()) <= kRowsForFeatures;
   const bool large = product.k.dim.size * product.n.dim.size >= kWeightsForFeatures;
-  if (emit.lanes() > 1 && few_rows && large) return prepare_by_features(emit, product, false);
+  // Rows of a weight are neighbours in memory and belong to one lane. Where they are the columns of B, so are those of Y; where they are
+  // its rows, each lane has a part of every sum.
+  const bool by_rows_of_weight = product.b.value->kind == ir::ValueKind::parameter && product.b.down > product.b.across;
+  if (emit.lanes() > 1 && few_rows && large) {
+    return by_rows_of_weight && !product.c ? prepare_by_inputs(emit, product) : prepare_by_features(emit, product, false);
+  }
   prepare_by_rows(emit, product);
 }
 

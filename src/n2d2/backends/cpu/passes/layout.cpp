@@ -156,7 +156,9 @@ class Layout {
   void require(Node& node, std::size_t i, const Order& order) {
     Value* value = node.input(i);
     if (ir::same_memory(*value, ir::order_of(*value), order)) return;
-    Value*& copy = copies_[{value, order, node.phase()}];  // to copy again takes less memory than to keep the copy
+    // What a node made is copied again in the backward half: that takes less memory than to keep the copy.
+    const ir::Phase phase = value->kind == ir::ValueKind::activation ? node.phase() : ir::Phase::forward;
+    Value*& copy = copies_[{value, order, phase}];
     if (copy == nullptr) {
       Node& reorder = graph_.add_node("Reorder", {value}, {}, {.source = node.source(), .phase = node.phase()});
       reorder.output()->order = order;
