@@ -111,7 +111,7 @@ void run(std::span<const Program* const> programs, std::span<const Lane> lanes) 
     const int threads = pace.threads(most, rows);
     const auto start = Clock::now();
     const int used = run_job(job, source, threads);
-    pace.record(used, rows, Clock::now() - start);
+    pace.record(used, rows, start, Clock::now());
   }
   job.rethrow();
 }

@@ -13,6 +13,7 @@ constexpr double kClearly = 1.5;  // but not where several threads are that much
 constexpr int kFirstBackOff = 16;
 constexpr int kLongestBackOff = 512;
 constexpr unsigned kWindow = 0b1111;
+constexpr std::chrono::milliseconds kLongRest{20};
 
 }  // namespace
 
@@ -48,6 +49,12 @@ void Pace::record(int threads, std::int64_t rows, std::chrono::nanoseconds time)
   e.slow = 0;
   e.single_left = e.single_next;
   e.single_next = std::min(e.single_next * 2, kLongestBackOff);
+}
+
+void Pace::record(int threads, std::int64_t rows, std::chrono::steady_clock::time_point start,
+                  std::chrono::steady_clock::time_point end) {
+  if (start - last_end_ < kLongRest) record(threads, rows, end - start);
+  last_end_ = end;
 }
 
 }  // namespace n2d2::plan

@@ -15,6 +15,8 @@ class Pace {
   int threads(int most, std::int64_t rows);
   /// How long the run took that threads() was asked for, and with how many threads it ran.
   void record(int threads, std::int64_t rows, std::chrono::nanoseconds time);
+  /// The same by the clock. A run behind a long rest says nothing: its threads had to be woken first.
+  void record(int threads, std::int64_t rows, std::chrono::steady_clock::time_point start, std::chrono::steady_clock::time_point end);
 
  private:
   struct Entry {  // runs of up to 2^i rows
@@ -29,6 +31,7 @@ class Pace {
   Entry& entry(std::int64_t rows);
 
   std::array<Entry, 32> entries_{};
+  std::chrono::steady_clock::time_point last_end_{};
 };
 
 }  // namespace n2d2::plan

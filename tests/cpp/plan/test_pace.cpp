@@ -50,6 +50,27 @@ TEST_CASE("pace looks at one thread again where the first look was too slow") {
   CHECK(single > 50);
 }
 
+TEST_CASE("pace does not count a run behind a long rest, for which threads had to be woken") {
+  Pace pace;
+  const auto start = std::chrono::steady_clock::time_point() + std::chrono::hours(1);
+  for (int i = 0; i < 40; ++i) {
+    const auto at = start + i * std::chrono::milliseconds(50);
+    const int threads = pace.threads(2, 32);
+    CHECK(threads == 2);
+    pace.record(threads, 32, at, at + microseconds(5000));
+  }
+  for (int i = 0; i < 8; ++i) once(pace, 60);  // one thread takes 100
+  auto at = start + std::chrono::hours(1);
+  pace.record(pace.threads(2, 32), 32, at, at + microseconds(60));
+  for (int i = 0; i < 3; ++i) {  // close together they count
+    CHECK(pace.threads(2, 32) == 2);
+    pace.record(2, 32, at + microseconds(100), at + microseconds(5000));
+    at += microseconds(5000);
+    if (pace.threads(2, 32) == 1) break;
+  }
+  CHECK(pace.threads(2, 32) == 1);
+}
+
 TEST_CASE("pace leaves long runs alone, and does not mix sizes") {
   Pace pace;
   for (int i = 0; i < 10; ++i) CHECK(once(pace, 30000) == 2);
