@@ -35,27 +35,19 @@ class Mutant:
 
 
 MUTANTS = [
+    Mutant("Relu", SIMD + "eltwise.cpp", "return y <= Vec{} ? Vec{} : dy; };", "return y <= Vec{} ? Vec{} : -dy; };", "test_activations"),
+    Mutant("LeakyRelu", SIMD + "eltwise.cpp", "return x > Vec{} ? dy : alpha * dy;", "return x > Vec{} ? dy : dy;", "test_activations"),
+    Mutant("Sigmoid", SIMD + "eltwise.cpp", "dy * y * (1.0F - y)", "dy * y * (1.0F + y)", "test_activations"),
+    Mutant("Tanh", SIMD + "eltwise.cpp", "dy * (1.0F - y * y)", "dy * (1.0F - y)", "test_activations"),
+    Mutant("Softmax", SIMD + "softmax.cpp", "p * (g - dot)", "p * (g + dot)", "test_activations"),
     Mutant(
-        "Relu", KERNELS + "eltwise.cpp", "dx[i] = y[i] <= 0.0F ? 0.0F : dy[i]", "dx[i] = y[i] <= 0.0F ? 0.0F : -dy[i]", "test_activations"
-    ),
-    Mutant(
-        "LeakyRelu",
-        KERNELS + "eltwise.cpp",
-        "dx[i] = x[i] > 0.0F ? dy[i] : alpha * dy[i]",
-        "dx[i] = x[i] > 0.0F ? dy[i] : dy[i]",
+        "LogSoftmax",
+        SIMD + "softmax.cpp",
+        "(g.low - whole.low * total) - part.low * total",
+        "(g.low - whole.low * total) + part.low * total",
         "test_activations",
     ),
-    Mutant("Sigmoid", KERNELS + "eltwise.cpp", "dy[i] * y[i] * (1.0F - y[i])", "dy[i] * y[i] * (1.0F + y[i])", "test_activations"),
-    Mutant("Tanh", KERNELS + "eltwise.cpp", "(1.0F - y[i] * y[i])", "(1.0F - y[i])", "test_activations"),
-    Mutant(
-        "Softmax",
-        KERNELS + "softmax.cpp",
-        "(static_cast<double>(dy[i * step]) - dot)",
-        "(static_cast<double>(dy[i * step]) + dot)",
-        "test_activations",
-    ),
-    Mutant("LogSoftmax", KERNELS + "softmax.cpp", "- share * sum)", "- share)", "test_activations"),
-    Mutant("Dropout", KERNELS + "dropout.cpp", "kept[i] != 0 ? gradient[i] * scale", "kept[i] != 0 ? gradient[i]", "test_activations"),
+    Mutant("Dropout", SIMD + "random.cpp", "keep != 0 ? load(x + i) * factor : zero", "keep != 0 ? load(x + i) : zero", "test_activations"),
     Mutant(
         "Add",
         OPS + "add.cpp",
@@ -66,7 +58,7 @@ MUTANTS = [
     Mutant("Sub", OPS + "sub.cpp", "g.scalar(-1.0F)", "g.scalar(1.0F)", "test_arithmetic"),
     Mutant("Mul, left", OPS + "mul.cpp", "{g.dy(), g.input(1)}), g.input(0)", "{g.dy(), g.dy()}), g.input(0)", "test_arithmetic"),
     Mutant("Div, right", OPS + "div.cpp", "g.scalar(-1.0F)", "g.scalar(-2.0F)", "test_arithmetic"),
-    Mutant("SumTo", KERNELS + "reduce.cpp", "to[offsets[0]] += sum;", "to[offsets[0]] -= sum;", "test_arithmetic"),
+    Mutant("SumTo", KERNELS + "reduce.cpp", "*sum += sum_of(x, n, sx);", "*sum -= sum_of(x, n, sx);", "test_arithmetic"),
     Mutant(
         "Gemm, A",
         OPS + "gemm.cpp",
@@ -92,30 +84,30 @@ MUTANTS = [
     ),
     Mutant(
         "Conv, weight",
-        KERNELS + "convolution_grad.cpp",
-        "simd().accumulate(addresses[2], weight, format_bytes / 4);",
-        "simd().accumulate(addresses[2], weight, format_bytes / 8);",
+        SIMD + "outer.cpp",
+        "V::multiply_add(factor, vec[j], total[g][i][j])",
+        "V::multiply_add(-factor, vec[j], total[g][i][j])",
         "test_convolution",
     ),
     Mutant(
         "Conv, bias",
-        KERNELS + "convolution_grad.cpp",
-        "sum_rows(gradients + row * places * channels, places, channels, bias)",
-        "sum_rows(gradients, places, channels, bias)",
+        KERNELS + "outer_convolution.cpp",
+        "images * conv.output[0] * conv.output[1], conv.channels[1], bias)",
+        "images * conv.output[0], conv.channels[1], bias)",
         "test_convolution",
     ),
     Mutant(
         "Conv behind a pool, input",
-        SIMD + "sparse.cpp",
-        "row[j] = fma(factor, weight[r][j], row[j]);",
-        "row[j] = fma(-factor, weight[r][j], row[j]);",
+        KERNELS + "sparse_grad_input.cpp",
+        "image + window.offset + s.places[place] + slice.image",
+        "image + window.offset + s.places[0] + slice.image",
         "test_chains",
     ),
     Mutant(
         "Conv behind a pool, mask",
-        KERNELS + "sparse_convolution.cpp",
-        "gradients_[i] = pooled.y[i] <= 0.0F ? 0.0F : pooled.dy[i];",
-        "gradients_[i] = pooled.dy[i];",
+        SIMD + "sparse_window.cpp",
+        "store(to + i, load(y + i) <= zero ? zero : load(dy + i));",
+        "store(to + i, load(dy + i));",
         "test_chains",
     ),
     Mutant(
@@ -127,23 +119,25 @@ MUTANTS = [
     ),
     Mutant("MaxPool with Relu", SIMD + "pool.cpp", "<= zero ? zero : gradient", "<= zero ? gradient : gradient", "test_pools"),
     Mutant(
-        "AveragePool", KERNELS + "pool_average.cpp", "to[pixel + c] += from[c] / count", "to[pixel + c] += from[c] * count", "test_pools"
+        "AveragePool",
+        SIMD + "average.cpp",
+        "adds ? load_part(pixel, rest) + share : share",
+        "adds ? load_part(pixel, rest) - share : share",
+        "test_pools",
     ),
-    Mutant(
-        "GlobalAveragePool", KERNELS + "pool_average.cpp", "to[c] = from[c] / static_cast<float>(places)", "to[c] = from[c]", "test_pools"
-    ),
+    Mutant("GlobalAveragePool", KERNELS + "pool_average.cpp", "static_cast<float>(window.columns), false,", "1.0F, false,", "test_pools"),
     Mutant(
         "BatchNormalization, x",
-        KERNELS + "batch_normalization.cpp",
-        "(plain[c] + normalised * weighted[c]) * share",
-        "(plain[c] - normalised * weighted[c]) * share",
+        SIMD + "normalize.cpp",
+        "return fma(g, scale, fma(d, slope, constant));",
+        "return fma(g, scale, fma(d, -slope, constant));",
         "test_reductions",
     ),
     Mutant(
         "BatchNormalization, scale",
         KERNELS + "batch_normalization.cpp",
-        "dscale.all(lane)[c] = static_cast<float>(sums.total(1, c, lane))",
-        "dscale.all(lane)[c] = static_cast<float>(-sums.total(1, c, lane))",
+        "dgain.all(lane)[c] = static_cast<float>(sums.total(1, c, lane)",
+        "dgain.all(lane)[c] = static_cast<float>(-sums.total(1, c, lane)",
         "test_reductions",
     ),
     Mutant(
@@ -186,8 +180,8 @@ MUTANTS = [
     Mutant(
         "ReduceSum and ReduceMean",
         KERNELS + "reduce.cpp",
-        "from[offsets[1] + i * sy] * scale",
-        "from[offsets[1] + i * sy] * -scale",
+        "const auto scale = static_cast<float>(1.0 / count.at(total_rows));",
+        "const auto scale = static_cast<float>(-1.0 / count.at(total_rows));",
         "test_reductions",
     ),
     Mutant(
@@ -197,7 +191,13 @@ MUTANTS = [
         "void reduce_mean_grad(Emitter& emit) { spread(emit, false); }",
         "test_reductions",
     ),
-    Mutant("SoftmaxCrossEntropyLoss", KERNELS + "loss.cpp", "* weight - target))", "* weight + target))", "test_reductions"),
+    Mutant(
+        "SoftmaxCrossEntropyLoss",
+        SIMD + "softmax.cpp",
+        "static_cast<double>(dx[label]) * factor - t.scale",
+        "static_cast<double>(dx[label]) * factor + t.scale",
+        "test_reductions",
+    ),
     Mutant("MeanSquaredError", KERNELS + "loss.cpp", "static_cast<float>(2.0 *", "static_cast<float>(1.0 *", "test_reductions"),
 ]
 

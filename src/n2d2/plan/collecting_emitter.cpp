@@ -36,9 +36,17 @@ void CollectingEmitter::single(Run run, std::vector<Use> extra) {
   add(program(), whole_operands(std::move(extra)), std::move(run)).single = true;
 }
 
-void CollectingEmitter::late(Run run, std::vector<Use> extra) { add(last, std::move(extra), std::move(run)).single = true; }
+void CollectingEmitter::late(Run run, std::vector<Use> extra) {
+  add(storages_.is_read_by_steps(node()) ? program() : last, std::move(extra), std::move(run)).single = true;
+}
 
-void CollectingEmitter::pack(Operand, Operand, Run run) {
+void CollectingEmitter::pack(Operand parameter, Operand, Run run) {
+  for (const ir::Value* input : node().inputs()) {
+    if (input == nullptr || storages_.of(*input) != parameter.storage() || !storages_.is_computed(*input)) continue;
+    // As if it wrote the weight: whoever reads that waits for the packing.
+    add(program(), {writes(parameter, Access::all)}, std::move(run)).single = true;
+    return;
+  }
   const int turn = static_cast<int>(packs.size());
   packs.push_back({label_ + " pack",
                    [turn, run = std::move(run)](const Lane& lane) {

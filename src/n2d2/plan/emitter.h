@@ -68,9 +68,10 @@ class Emitter {
   virtual void chunked_step(std::vector<Use> uses, Run run) = 0;
   /// A step that lane 0 runs alone, on whole operands.
   virtual void single(Run run, std::vector<Use> extra = {}) = 0;
-  /// The same at the end of the program: for what nothing else waits for.
+  /// The same, at the end of the program if nobody but the caller waits for the outputs.
   virtual void late(Run run, std::vector<Use> extra) = 0;
-  /// Adds a step to the pack program, which runs before every training forward and when parameters moved. One lane runs it.
+  /// Adds a step to the pack program, which runs before every training forward and when parameters moved. One lane runs it. A weight
+  /// that other nodes compute is packed by a step of this node instead.
   virtual void pack(Operand parameter, Operand packed, Run run) = 0;
 
   virtual Operand operand(const ir::Value& value) = 0;

@@ -127,14 +127,16 @@ class Planner {
         aligned(storage.batched ? input_.capacity * storage.bytes_per_row : storage.bytes * (storage.per_lane ? input_.lanes : 1));
     const bool saved = summary.in_forward && summary.in_backward;
     const int program = summary.in_backward ? 1 : 0;
+    if (saved) {
+      storage.region = summary.lane_only ? kSavedLocal : kSavedShared;
+      storage.offset = summary.lane_only ? take(sizes.saved_local, local_bytes) : take(sizes.saved_shared, shared_bytes);
+      return;
+    }
     const std::vector<Loop>& loops = loops_[program];
     const Loop &first = loops[static_cast<std::size_t>(summary.first_loop)], &last = loops[static_cast<std::size_t>(summary.last_loop)];
     const bool has_chunks = input_.chunk_rows > 0 && input_.chunk_rows < local_rows;
     const bool in_one_chunk = has_chunks && summary.first_loop == summary.last_loop && first.chunked;
-    if (saved) {
-      storage.region = summary.lane_only ? kSavedLocal : kSavedShared;
-      storage.offset = summary.lane_only ? take(sizes.saved_local, local_bytes) : take(sizes.saved_shared, shared_bytes);
-    } else if (summary.lane_only) {
+    if (summary.lane_only) {
       storage.region = kLocal;
       storage.chunked = storage.batched && in_one_chunk;
       if (storage.chunked) {

@@ -96,8 +96,8 @@ void Network::grow(std::int64_t rows) {
 }
 
 std::shared_ptr<PlanEntry>& Network::plan_for(const PlanKey& key) {
-  std::shared_ptr<PlanEntry>& entry = plans_[key];
-  if (entry) return entry;
+  const auto found = plans_.find(key);
+  if (found != plans_.end()) return found->second;
   const ir::Graph graph = graph_for(key);
   auto made = std::make_shared<PlanEntry>();
   made->plan = std::make_unique<Plan>(
@@ -106,7 +106,7 @@ std::shared_ptr<PlanEntry>& Network::plan_for(const PlanKey& key) {
           .capacity = capacity_, .lanes = lanes_, .keep = key.keep, .input_gradients = key.input_gradients, .step = key.loss != nullptr});
   made->plan->set_profiling(is_profiling_);
   if (is_logged("plan")) log(title_of(key, *made) + made->plan->text());
-  return entry = std::move(made);
+  return plans_.emplace(key, std::move(made)).first->second;
 }
 
 ir::Graph Network::graph_for(const PlanKey& key) const {
@@ -200,6 +200,9 @@ void Network::backward(const BackwardCall& call) {
 
 void Network::check_classes(const StepCall& call) const {
   const Shape& shape = graphs_.at(Mode::train).outputs().front()->shape();
+  if (shape.rank() != 2 || shape.batch_axis() != 0) {
+    throw ShapeError(fmt::format("class numbers as targets need an output of shape [N, classes], the network gives {}", shape.text()));
+  }
   const auto* classes = static_cast<const std::int64_t*>(call.targets);
   const auto [least, most] = std::minmax_element(classes, classes + shape[0].at(call.rows));
   const std::int64_t count = shape[shape.rank() - 1].size;
@@ -224,7 +227,12 @@ float Network::step(const StepCall& call) {
   plan.bind(externals.outputs.front(), &loss);
   for (const std::string& name : externals.gradients_of) store_.find(name).has_gradient = true;
   update_->begin(call.rows);
-  plan.step(call.rows, RunArguments{.random_key = call.key}, update_->program());
+  try {
+    plan.step(call.rows, RunArguments{.random_key = call.key}, update_->program());
+  } catch (...) {
+    update_->end();  // what was made of the gradients is not applied later
+    throw;
+  }
   update_->end();
   rows_since_update_ = 0;
   ++update_count_;

@@ -76,6 +76,15 @@ Storage* StorageMap::of(const ir::Value& value) {
   return found != by_root_.end() ? found->second : create(*root, -1);
 }
 
+bool StorageMap::is_read_by_steps(const ir::Node& node) const {
+  for (const ir::Value* output : node.outputs()) {
+    for (const ir::Node* reader : graph_.consumers(output)) {
+      if (!is_elided(*reader) || is_read_by_steps(*reader)) return true;
+    }
+  }
+  return false;
+}
+
 Storage* StorageMap::make_partial(const ir::Value& value) {
   Storage* storage = of(value);
   storage->per_lane = true;

@@ -20,6 +20,10 @@ class StorageMap {
   Storage* make_partial(const ir::Value& value);
   /// Nodes that run no kernel because their output is their input's bytes.
   bool is_elided(const ir::Node& node) const { return elided_.contains(&node); }
+  /// Whether a node makes the value, under this or another name.
+  bool is_computed(const ir::Value& value) const { return root_of(value)->kind == ir::ValueKind::activation; }
+  /// Whether a node that runs a kernel reads an output of this one, itself or under another name.
+  bool is_read_by_steps(const ir::Node& node) const;
   int regions() const { return next_region_; }
 
  private:

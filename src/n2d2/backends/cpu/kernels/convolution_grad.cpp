@@ -5,6 +5,7 @@
 
 #include "n2d2/backends/cpu/kernels/convolution.h"
 #include "n2d2/backends/cpu/kernels/kernels.h"
+#include "n2d2/backends/cpu/kernels/scratch.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/core/error.h"
 
@@ -16,9 +17,6 @@ using plan::Access;
 using plan::Emitter;
 using plan::Lane;
 using plan::Operand;
-
-constexpr std::int64_t kLine = 64;  // bytes
-std::int64_t whole_lines(std::int64_t bytes) { return (bytes + kLine - 1) / kLine * kLine; }
 
 /// Parts of the scratch of a lane, in bytes from its start. A part of no bytes is not used.
 struct Parts {

@@ -4,6 +4,7 @@
 #include "n2d2/backends/cpu/kernels/direct_convolution.h"
 #include "n2d2/backends/cpu/kernels/kernels.h"
 #include "n2d2/backends/cpu/kernels/pool_rows.h"
+#include "n2d2/backends/cpu/kernels/scratch.h"
 
 namespace n2d2::cpu {
 namespace {
@@ -14,8 +15,6 @@ using plan::Lane;
 using plan::Operand;
 
 constexpr std::int64_t kRingBytes = 48 * 1024;  // rows of the convolution's output that wait for the pool
-
-std::int64_t whole_lines(std::int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
 /// Rows or columns of the convolution that some window reads.
 std::int64_t read_by_pool(const PoolGeometry& pool, int axis, std::int64_t places, std::int64_t extent) {

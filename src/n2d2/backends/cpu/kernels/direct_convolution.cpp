@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "n2d2/backends/cpu/kernels/scratch.h"
 #include "n2d2/backends/cpu/kernels/strided_copy.h"
 #include "n2d2/ir/memory_order.h"
 
@@ -13,7 +14,6 @@ constexpr std::int64_t kWinogradChannels = 16;  // of input and output: below, t
 constexpr std::int64_t kWinogradTiles = 9;
 constexpr std::int64_t kFloatsToTranspose = 2048;  // weights
 
-std::int64_t whole_lines(std::int64_t bytes) { return (bytes + 63) / 64 * 64; }
 std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
 
 }  // namespace

@@ -245,6 +245,7 @@ void prepare_partial(Emitter& emit, Product product) {
       task.c = task.y;
       task.c_m = task.y_m;
       task.c_n = 1;
+      task.beta = 1.0F;
     }
     run(task, reading, lane, {0, product.n.dim.size});
   };

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "n2d2/backends/cpu/kernels/scratch.h"
+
 namespace n2d2::cpu {
 
 struct PaddedImage {
@@ -17,8 +19,10 @@ struct PaddedImage {
   std::int64_t row_floats() const { return (is_needed() ? padded[1] : extent[1]) * channels; }
   std::int64_t floats() const { return (is_needed() ? padded[0] * padded[1] : extent[0] * extent[1]) * channels; }
   /// Memory for a copy.
-  std::int64_t bytes() const { return is_needed() ? (floats() * 4 + 63) / 64 * 64 : 0; }
-  void clear(void* memory) const { std::memset(memory, 0, static_cast<std::size_t>(bytes())); }
+  std::int64_t bytes() const { return is_needed() ? whole_lines(floats() * 4) : 0; }
+  void clear(void* memory) const {
+    if (is_needed()) std::memset(memory, 0, static_cast<std::size_t>(bytes()));
+  }
   /// The image itself, or a copy of it between the zeros that clear() wrote.
   const float* fill(const float* image, void* memory) const {
     if (!is_needed()) return image;

@@ -11,12 +11,11 @@
 #include "n2d2/backends/cpu/kernels/convolution.h"
 #include "n2d2/backends/cpu/kernels/padded_image.h"
 #include "n2d2/backends/cpu/kernels/pool_geometry.h"
+#include "n2d2/backends/cpu/kernels/scratch.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/plan/emitter.h"
 
 namespace n2d2::cpu {
-
-inline std::int64_t whole_lines(std::int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
 /// A window of the pool.
 struct Window {
@@ -61,6 +60,15 @@ struct Sparse {
   }
   /// Strides of the weights in that order, along [output, input, row, column].
   std::vector<std::int64_t> weight_strides() const { return {weights, 1, run(), conv.channels[0]}; }
+  /// Whether all places of all windows lie inside the convolution's output: not with pads of the pool, nor where it rounds up.
+  bool has_whole_windows() const {
+    for (int axis = 0; axis < 2; ++axis) {
+      const std::int64_t places = axis == 0 ? pool.out_height : pool.out_width;
+      const std::int64_t end = (places - 1) * pool.strides[axis] - pool.pads[axis] + (pool.kernel[axis] - 1) * pool.dilations[axis] + 1;
+      if (pool.pads[axis] > 0 || end > conv.output[axis]) return false;
+    }
+    return true;
+  }
   std::int64_t image_row() const { return (conv.dilations[0] + 1) * image.row_floats(); }
   std::int64_t run() const { return conv.kernel[1] * conv.channels[0]; }
   std::int64_t window_places() const { return pool.kernel[0] * pool.kernel[1]; }

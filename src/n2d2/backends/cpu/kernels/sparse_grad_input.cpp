@@ -97,9 +97,8 @@ bool fits_windows(const Sparse& s) {
   const auto all_one = [](const std::int64_t* list) { return list[0] == 1 && list[1] == 1; };
   const bool squares = s.pool.kernel[0] == s.pool.kernel[1] && s.conv.kernel[0] == s.conv.kernel[1];
   const bool dense = all_one(s.conv.strides) && all_one(s.pool.dilations) && s.conv.dilations[0] == 0 && s.conv.dilations[1] == 0;
-  const bool padded_pool = std::any_of(std::begin(s.pool.pads), std::end(s.pool.pads), [](std::int64_t pad) { return pad > 0; });
   const std::int64_t outputs = s.conv.channels[1];
-  return squares && dense && !padded_pool && outputs >= 16 &&
+  return squares && dense && s.has_whole_windows() && outputs >= 16 &&
          simd().has_sparse_windows(static_cast<int>(s.pool.kernel[0]), static_cast<int>(s.conv.kernel[0]), s.conv.channels[0]);
 }
 

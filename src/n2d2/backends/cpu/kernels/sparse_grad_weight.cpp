@@ -137,9 +137,8 @@ void prepare(Emitter& emit) {
   const ir::Node& node = emit.node();
   const Sparse s = sparse_of(node, node.input_shape(2), node.output_shape(0));
   const SparsePick pick = pick_of(s);
-  const bool padded_pool = std::any_of(std::begin(s.pool.pads), std::end(s.pool.pads), [](std::int64_t pad) { return pad > 0; });
-  const bool picks =
-      simd().sparse_pick != nullptr && pick.rows > 0 && s.run() < kRunForLists && s.conv.channels[1] >= simd().lanes / 2 && !padded_pool;
+  const bool picks = simd().sparse_pick != nullptr && pick.rows > 0 && s.run() < kRunForLists && s.conv.channels[1] >= simd().lanes / 2 &&
+                     s.has_whole_windows();
   picks ? prepare_pick(emit, s, pick) : prepare_lists(emit, s);
 }
 
