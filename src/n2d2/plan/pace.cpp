@@ -51,8 +51,7 @@ void Pace::record(int threads, std::int64_t rows, std::chrono::nanoseconds time)
   e.single_next = std::min(e.single_next * 2, kLongestBackOff);
 }
 
-void Pace::record(int threads, std::int64_t rows, std::chrono::steady_clock::time_point start,
-                  std::chrono::steady_clock::time_point end) {
+void Pace::record(int threads, std::int64_t rows, std::chrono::steady_clock::time_point start, std::chrono::steady_clock::time_point end) {
   if (start - last_end_ < kLongRest) record(threads, rows, end - start);
   last_end_ = end;
 }
