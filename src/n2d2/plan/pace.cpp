@@ -12,6 +12,7 @@ constexpr int kRetry = 128;       // runs until the time of one thread is looked
 constexpr double kClearly = 1.5;  // but not where several threads are that much faster
 constexpr int kFirstBackOff = 16;
 constexpr int kLongestBackOff = 512;
+constexpr double kLongestBackOffNs = 250e6;  // disturbances pass: long runs look again after fewer of them
 constexpr unsigned kWindow = 0b1111;
 constexpr std::chrono::milliseconds kLongRest{20};
 
@@ -48,7 +49,8 @@ void Pace::record(int threads, std::int64_t rows, std::chrono::nanoseconds time)
   if (std::popcount(e.slow) < 2) return;
   e.slow = 0;
   e.single_left = e.single_next;
-  e.single_next = std::min(e.single_next * 2, kLongestBackOff);
+  const double longest = kLongestBackOffNs / std::max(1.0, e.single_ns * static_cast<double>(std::max<std::int64_t>(rows, 1)));
+  e.single_next = std::min({e.single_next * 2, kLongestBackOff, std::max(kFirstBackOff, static_cast<int>(longest))});
 }
 
 void Pace::record(int threads, std::int64_t rows, std::chrono::steady_clock::time_point start, std::chrono::steady_clock::time_point end) {
