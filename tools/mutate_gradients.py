@@ -23,6 +23,16 @@ KERNELS = "src/n2d2/backends/cpu/kernels/"
 SIMD = "src/n2d2/backends/cpu/simd/"
 
 
+# An editable installation finds its packages before PYTHONPATH is looked at: without its finder the copy's module is imported.
+RUN_TESTS = """
+import sys
+sys.meta_path = [finder for finder in sys.meta_path if "ScikitBuild" not in type(finder).__name__]
+import n2d2._n2d2, pytest
+assert n2d2._n2d2.__file__.startswith(sys.argv[1]), n2d2._n2d2.__file__
+sys.exit(pytest.main(["-q", "-x", sys.argv[2]]))
+"""
+
+
 @dataclass(frozen=True)
 class Mutant:
     """One wrong text in one file, and the tests that must notice it."""
@@ -237,7 +247,7 @@ class Workshop:
 
     def passes(self, tests: str) -> bool:
         """Whether the tests of that name pass."""
-        command = [sys.executable, "-m", "pytest", "-q", "-x", f"tests/ops/{tests}.py"]
+        command = [sys.executable, "-c", RUN_TESTS, str(self.tree), f"tests/ops/{tests}.py"]
         return subprocess.run(command, cwd=self.tree, env=self.environment, capture_output=True).returncode == 0
 
     def survives(self, mutant: Mutant) -> bool:
