@@ -35,11 +35,6 @@ class DirectConvolution {
   /// All rows of `images` images.
   void run(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, float* y, void* scratch) const;
 
-  std::int64_t height() const { return out_[0]; }
-  std::int64_t width() const { return out_[1]; }
-  std::int64_t channels() const { return channels_; }
-  bool is_winograd() const { return winograd_; }
-
  private:
   /// Outputs whose row and column have the same remainders by the stride: their inputs lie under the same taps.
   struct Part {
