@@ -158,6 +158,21 @@ MUTANTS = [
         "test_reductions",
     ),
     Mutant(
+        "LayerNormalization, x",
+        SIMD + "layer_norm.cpp",
+        "- shift - h * slope));",
+        "- shift + h * slope));",
+        "test_row_normalization",
+    ),
+    Mutant("LayerNormalization, Scale", SIMD + "layer_norm.cpp", "i, n, g * h);", "i, n, g);", "test_row_normalization"),
+    Mutant(
+        "LayerNormalization, B",
+        SIMD + "layer_norm.cpp",
+        "add_to(t.sums + i, n, g);",
+        "add_to(t.sums + i, n, -g);",
+        "test_row_normalization",
+    ),
+    Mutant(
         "Flatten",
         OPS + "flatten.cpp",
         "g.set(0, reshaped_like(g, g.dy(), g.input(0)))",

@@ -19,6 +19,7 @@ void add_conv(Simd& table);
 void add_winograd(Simd& table);
 void add_eltwise(Simd& table);
 void add_normalize(Simd& table);
+void add_layer_norm(Simd& table);
 void add_softmax(Simd& table);
 void add_average(Simd& table);
 
@@ -45,6 +46,7 @@ Simd make_table() {
   add_winograd(table);
   add_eltwise(table);
   add_normalize(table);
+  add_layer_norm(table);
   add_softmax(table);
   add_average(table);
   return table;
