@@ -107,6 +107,20 @@ MUTANTS = [
         "test_convolution",
     ),
     Mutant(
+        "ConvTranspose, input",
+        OPS + "conv.cpp",
+        'attributes.set("region", spatial_of(g.input(0)->shape()));',
+        'attributes.set("strides", std::vector<std::int64_t>(spatial_of(g.dy()->shape()).size(), 1));',
+        "test_convolution",
+    ),
+    Mutant(
+        "ConvTranspose, weight",
+        OPS + "conv.cpp",
+        'g.make("ConvGradWeight", {g.input(0), g.dy()}, attributes)',
+        'g.make("Mul", {g.make("ConvGradWeight", {g.input(0), g.dy()}, attributes), g.scalar(-1.0F)})',
+        "test_convolution",
+    ),
+    Mutant(
         "Conv behind a pool, input",
         KERNELS + "sparse_grad_input.cpp",
         "image + window.offset + s.places[place] + slice.image",
