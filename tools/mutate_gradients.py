@@ -86,6 +86,20 @@ MUTANTS = [
         "test_matrix_products",
     ),
     Mutant(
+        "MatMul of stacks, A",
+        OPS + "matmul.cpp",
+        'g.make("MatMul", {g.dy(), transposed(g, g.input(1))}), g.input(0)',
+        'g.make("Mul", {g.make("MatMul", {g.dy(), transposed(g, g.input(1))}), g.scalar(-1.0F)}), g.input(0)',
+        "test_matrix_products",
+    ),
+    Mutant(
+        "MatMul of stacks, B",
+        OPS + "matmul.cpp",
+        'g.make("MatMul", {transposed(g, g.input(0)), g.dy()}), g.input(1)',
+        'g.make("Mul", {g.make("MatMul", {transposed(g, g.input(0)), g.dy()}), g.scalar(2.0F)}), g.input(1)',
+        "test_matrix_products",
+    ),
+    Mutant(
         "Conv, input",
         OPS + "conv.cpp",
         'ir::Attributes attributes = conv_attributes(g.node());\n    attributes.set("input_shape"',

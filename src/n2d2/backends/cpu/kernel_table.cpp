@@ -15,6 +15,7 @@ const std::vector<plan::KernelEntry>& kernel_table() {
                               sparse_grad_weight_kernels,
                               sparse_grad_input_kernels,
                               gemm_kernels,
+                              matmul_kernels,
                               eltwise_kernels,
                               binary_kernels,
                               pool_kernels,

@@ -17,6 +17,7 @@ Kernels sparse_grad_input_kernels();
 Kernels depthwise_kernels();
 Kernels outer_convolution_kernels();
 Kernels gemm_kernels();
+Kernels matmul_kernels();
 Kernels eltwise_kernels();
 Kernels binary_kernels();
 Kernels pool_kernels();

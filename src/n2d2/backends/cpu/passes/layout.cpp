@@ -17,7 +17,8 @@ using ir::Value;
 using Order = std::vector<int>;
 
 /// How a node wants its batched operands to lie.
-enum class Wish { channels_last, row_major, as_first_input, any };
+/// `reads_any`: inputs in any order, outputs row-major.
+enum class Wish { channels_last, row_major, as_first_input, any, reads_any };
 
 Wish wish_of(const Node& node) {
   static const std::set<std::string> channels_last = {"Conv",
@@ -54,6 +55,7 @@ Wish wish_of(const Node& node) {
                                                   "MeanSquaredErrorGrad"};
   static const std::set<std::string> any = {"Reorder", "ReduceSum", "ReduceMean", "SumTo", "Concat", "Slice", "Pad"};
   const std::string& name = node.op().name;
+  if (name == "MatMul" && (node.input(1)->is_batched() || node.input(1)->rank() != 2)) return Wish::reads_any;
   if (channels_last.contains(name)) return Wish::channels_last;
   if (row_major.contains(name)) return Wish::row_major;
   return any.contains(name) ? Wish::any : Wish::as_first_input;
@@ -88,6 +90,7 @@ class Layout {
   void assign(Node& node) {
     if (node.op().name == "Reorder") return;
     if (node.op().name == "Transpose") return follow_transpose(node);
+    if (node.op().name == "AccumulateGradient") return require(node, 0, ir::order_of(*node.input(1)));
     const Wish wish = wish_of(node);
     if (wish == Wish::row_major || wish == Wish::channels_last) {
       for (std::size_t i = 0; i < node.inputs().size(); ++i) {
@@ -105,7 +108,9 @@ class Layout {
   static Order wished(Wish wish, const Value& value) { return wish == Wish::channels_last ? channels_last(value) : batch_first(value); }
 
   void place_output(const Node& node, Value& output, Wish wish) {
-    if (!output.is_batched()) {
+    if (wish == Wish::reads_any) {
+      output.order = batch_first(output);
+    } else if (!output.is_batched()) {
       output.order = parameter_order(output);
     } else if (wish == Wish::row_major || wish == Wish::channels_last) {
       output.order = wished(wish, output);
