@@ -99,6 +99,9 @@ MUTANTS = [
         'g.make("Mul", {g.make("MatMul", {transposed(g, g.input(0)), g.dy()}), g.scalar(2.0F)}), g.input(1)',
         "test_matrix_products",
     ),
+    Mutant("Gather", KERNELS + "gather.cpp", "to + place * axis.inner, part.size()", "to, part.size()", "test_indexing"),
+    Mutant("Gather, padding", KERNELS + "gather.cpp", "place != axis.padding", "true", "test_indexing"),
+    Mutant("GatherElements", KERNELS + "gather.cpp", "axis.inner + k] += *dy++", "axis.inner + k] -= *dy++", "test_indexing"),
     Mutant(
         "Conv, input",
         OPS + "conv.cpp",

@@ -27,7 +27,9 @@ const std::vector<plan::KernelEntry>& kernel_table() {
                               concat_kernels,
                               reduce_kernels,
                               loss_kernels,
-                              accumulate_kernels}) {
+                              accumulate_kernels,
+                              gather_kernels,
+                              integer_kernels}) {
       for (plan::KernelEntry& kernel : family()) all.push_back(std::move(kernel));
     }
     return all;

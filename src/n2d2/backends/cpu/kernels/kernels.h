@@ -30,5 +30,7 @@ Kernels concat_kernels();
 Kernels reduce_kernels();
 Kernels loss_kernels();
 Kernels accumulate_kernels();
+Kernels gather_kernels();
+Kernels integer_kernels();
 
 }  // namespace n2d2::cpu
