@@ -199,10 +199,26 @@ MUTANTS = [
     Mutant(
         "Slice",
         OPS + "slice.cpp",
-        'g.set(0, g.make("Pad", {g.dy()}, {{"pads", pads}}))',
-        'g.set(0, g.make("Pad", {g.dy()}, {{"pads", pads}, {"value", 1.0}}))',
+        'g.set(0, g.make("SliceGrad", {g.dy()}, attributes))',
+        'g.set(0, g.make("Mul", {g.make("SliceGrad", {g.dy()}, attributes), g.scalar(-1.0F)}))',
         "test_shapes",
     ),
+    Mutant("Split", OPS + "slice.cpp", "sum = sum == nullptr ? spread : g", "sum = sum != nullptr ? spread : g", "test_shapes"),
+    Mutant(
+        "Split, all parts",
+        OPS + "slice.cpp",
+        'g.make("Concat", parts, {',
+        'g.make("Concat", {parts.rbegin(), parts.rend()}, {',
+        "test_shapes",
+    ),
+    Mutant(
+        "Expand",
+        OPS + "expand.cpp",
+        "sum_to(g, g.dy(), g.input(0))",
+        'g.make("Mul", {sum_to(g, g.dy(), g.input(0)), g.scalar(2.0F)})',
+        "test_shapes",
+    ),
+    Mutant("Tile", OPS + "expand.cpp", 'g.make("ReduceSum", {split}', 'g.make("ReduceMean", {split}', "test_shapes"),
     Mutant("Pad", OPS + "pad.cpp", "starts.push_back(pads[static_cast<std::size_t>(axis)]);", "starts.push_back(0);", "test_shapes"),
     Mutant(
         "ReduceSum and ReduceMean",

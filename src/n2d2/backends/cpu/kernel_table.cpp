@@ -25,6 +25,7 @@ const std::vector<plan::KernelEntry>& kernel_table() {
                               dropout_kernels,
                               transpose_kernels,
                               concat_kernels,
+                              slice_kernels,
                               reduce_kernels,
                               loss_kernels,
                               accumulate_kernels,

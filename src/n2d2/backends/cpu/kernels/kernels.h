@@ -27,6 +27,7 @@ Kernels softmax_kernels();
 Kernels dropout_kernels();
 Kernels transpose_kernels();
 Kernels concat_kernels();
+Kernels slice_kernels();
 Kernels reduce_kernels();
 Kernels loss_kernels();
 Kernels accumulate_kernels();

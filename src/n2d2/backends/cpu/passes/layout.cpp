@@ -53,7 +53,8 @@ Wish wish_of(const Node& node) {
                                                   "SoftmaxCrossEntropyLossGrad",
                                                   "MeanSquaredError",
                                                   "MeanSquaredErrorGrad"};
-  static const std::set<std::string> any = {"Reorder", "ReduceSum", "ReduceMean", "SumTo", "Concat", "Slice", "Pad"};
+  static const std::set<std::string> any = {"Reorder",   "ReduceSum", "ReduceMean", "SumTo", "Concat", "Slice",
+                                            "SliceGrad", "Split",     "Expand",     "Tile",  "Pad"};
   static const std::set<std::string> all_row_major = {"Gather", "GatherGrad", "GatherElements", "GatherElementsGrad", "OneHot", "Cast"};
   const std::string& name = node.op().name;
   if (all_row_major.contains(name)) return Wish::all_row_major;
