@@ -5,19 +5,11 @@
 namespace n2d2::ops {
 
 std::vector<OpDef> definitions() {
-  return {
+  std::vector<OpDef> all = {
       add(),
       sub(),
       mul(),
       div(),
-      relu(),
-      relu_grad(),
-      leaky_relu(),
-      leaky_relu_grad(),
-      sigmoid(),
-      sigmoid_grad(),
-      tanh(),
-      tanh_grad(),
       softmax(),
       softmax_grad(),
       log_softmax(),
@@ -66,6 +58,8 @@ std::vector<OpDef> definitions() {
       accumulate_gradient(),
       lane_sum(),
   };
+  for (OpDef& function : unary_functions()) all.push_back(std::move(function));
+  return all;
 }
 
 const ir::OpSet& op_set() {

@@ -10,14 +10,8 @@ OpDef add();
 OpDef sub();
 OpDef mul();
 OpDef div();
-OpDef relu();
-OpDef relu_grad();
-OpDef leaky_relu();
-OpDef leaky_relu_grad();
-OpDef sigmoid();
-OpDef sigmoid_grad();
-OpDef tanh();
-OpDef tanh_grad();
+/// All functions of one variable and their gradients.
+std::vector<OpDef> unary_functions();
 OpDef softmax();
 OpDef softmax_grad();
 OpDef log_softmax();

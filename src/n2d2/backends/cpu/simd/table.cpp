@@ -18,6 +18,7 @@ void add_gemm(Simd& table);
 void add_conv(Simd& table);
 void add_winograd(Simd& table);
 void add_eltwise(Simd& table);
+void add_unary(Simd& table);
 void add_normalize(Simd& table);
 void add_softmax(Simd& table);
 void add_average(Simd& table);
@@ -44,6 +45,7 @@ Simd make_table() {
   add_conv(table);
   add_winograd(table);
   add_eltwise(table);
+  add_unary(table);
   add_normalize(table);
   add_softmax(table);
   add_average(table);
