@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
-import torch.nn as nn
-
 import mobilenet
 import recurrent
+import torch
+import torch.nn as nn
 from alexnet import AlexNet
 from convnext import ConvNeXt
 from dcgan import discriminator, generator

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -40,7 +42,7 @@ class ConvNeXt(nn.Module):
     def __init__(self, widths: tuple[int, ...] = (8, 16), classes: int = 10, drop: float = 0.0) -> None:
         super().__init__()
         layers: list[nn.Module] = [nn.Conv2d(3, widths[0], 4, 4), ChannelNorm(widths[0], eps=1e-6), Block(widths[0], drop)]
-        for inputs, width in zip(widths, widths[1:], strict=False):
+        for inputs, width in itertools.pairwise(widths):
             layers += [ChannelNorm(inputs, eps=1e-6), nn.Conv2d(inputs, width, 2, 2), Block(width, drop)]
         self.features = nn.Sequential(*layers)
         self.norm, self.head = nn.LayerNorm(widths[-1], eps=1e-6), nn.Linear(widths[-1], classes)

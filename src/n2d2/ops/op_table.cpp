@@ -41,6 +41,7 @@ std::vector<OpDef> definitions() {
       reshape(),
       transpose(),
       reorder(),
+      stop_gradient(),
       concat(),
       slice(),
       pad(),

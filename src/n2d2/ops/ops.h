@@ -41,6 +41,7 @@ OpDef flatten();
 OpDef reshape();
 OpDef transpose();
 OpDef reorder();
+OpDef stop_gradient();
 OpDef concat();
 OpDef slice();
 OpDef pad();
