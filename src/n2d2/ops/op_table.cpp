@@ -45,6 +45,7 @@ std::vector<OpDef> definitions() {
       reshape(),
       transpose(),
       reorder(),
+      stop_gradient(),
       concat(),
       slice(),
       slice_grad(),

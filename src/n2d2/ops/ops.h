@@ -47,6 +47,7 @@ OpDef flatten();
 OpDef reshape();
 OpDef transpose();
 OpDef reorder();
+OpDef stop_gradient();
 OpDef concat();
 OpDef slice();
 OpDef slice_grad();
