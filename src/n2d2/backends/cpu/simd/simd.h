@@ -9,6 +9,7 @@
 #include "n2d2/backends/cpu/simd/depthwise.h"
 #include "n2d2/backends/cpu/simd/eltwise.h"
 #include "n2d2/backends/cpu/simd/gemm.h"
+#include "n2d2/backends/cpu/simd/layer_norm.h"
 #include "n2d2/backends/cpu/simd/normalize.h"
 #include "n2d2/backends/cpu/simd/rows.h"
 #include "n2d2/backends/cpu/simd/softmax.h"
@@ -187,8 +188,9 @@ struct Simd {
   ConvBodies conv;
   // simd/winograd.cpp
   WinogradBodies winograd;
-  // simd/normalize.cpp, softmax.cpp, average.cpp
+  // simd/normalize.cpp, layer_norm.cpp, softmax.cpp, average.cpp
   NormalizeBodies normalize;
+  LayerNormBodies layer_norm;
   SoftmaxBodies softmax;
   AverageBodies average;
 };
