@@ -35,8 +35,6 @@ std::vector<OpDef> definitions() {
       layer_normalization_grad(),
       rms_normalization(),
       rms_normalization_grad(),
-      dropout(),
-      dropout_grad(),
       flatten(),
       reshape(),
       transpose(),
@@ -61,7 +59,7 @@ std::vector<OpDef> definitions() {
       accumulate_gradient(),
       lane_sum(),
   };
-  for (const auto family : {unary_functions, broadcast_functions}) {
+  for (const auto family : {unary_functions, broadcast_functions, choosing_reductions, random_operators}) {
     for (OpDef& function : family()) all.push_back(std::move(function));
   }
   return all;

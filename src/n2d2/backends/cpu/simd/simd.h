@@ -84,6 +84,11 @@ struct RandomSequence {
   std::uint32_t threshold;
 };
 
+/// What becomes of an element that is kept, and of one that is dropped.
+struct KeptScale {
+  float scale = 1, shift = 0, dropped = 0;
+};
+
 /// Neighbouring windows of a max-pool, none of which reaches beyond the left or right border.
 struct MaxPoolRow {
   const float* const* rows = nullptr;  ///< first pixel of the first window in every row that a window reads
@@ -162,8 +167,11 @@ struct Simd {
   // simd/random.cpp
   /// 1 for each of the numbers first, first + 1, ... of the sequence that reaches the threshold, else 0.
   void (*random_kept)(const RandomSequence& sequence, std::uint64_t first, std::int64_t count, std::uint8_t* kept) = nullptr;
-  /// y = kept ? x * scale : 0.
-  void (*scale_kept)(const std::uint8_t* kept, const float* x, float scale, float* y, std::int64_t n) = nullptr;
+  /// y = kept ? x * scale + shift : dropped.
+  void (*scale_kept)(const std::uint8_t* kept, const float* x, const KeptScale& scale, float* y, std::int64_t n) = nullptr;
+  /// mean + stddev * a normal number, for the numbers first, first + 1, ... of the sequence.
+  void (*random_normal)(const RandomSequence& sequence, std::uint64_t first, std::int64_t count, float mean, float stddev,
+                        float* numbers) = nullptr;
 
   // simd/outer.cpp
   void (*outer)(const OuterTask& task) = nullptr;
