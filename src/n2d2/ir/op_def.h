@@ -38,6 +38,7 @@ struct OpDef {
   std::map<std::string, Attribute> attributes;  ///< Every attribute with its default.
   Infer infer = nullptr;
   Gradient gradient = nullptr;  ///< Null: no gradient flows through.
+  bool is_pointwise = false;    ///< A function of one tensor: y[i] depends on x[i] alone, and not on i.
   Expansion expand = nullptr;   ///< Null: the node always stays as it is.
 };
 

@@ -33,6 +33,12 @@ void expect_float(const ir::Node& node, std::size_t input) {
   if (dtype != DType::float32) throw TypeError(fmt::format("input {} is {}, expected float32", input_name(node, input), name_of(dtype)));
 }
 
+void expect_integers(const ir::Node& node, std::size_t input) {
+  const DType dtype = node.input(input)->type.dtype;
+  if (dtype == DType::int32 || dtype == DType::int64) return;
+  throw TypeError(fmt::format("input {} is {}, expected int32 or int64", input_name(node, input), name_of(dtype)));
+}
+
 void expect_rank(const ir::Node& node, std::size_t input, int rank) {
   const Shape& shape = node.input_shape(input);
   if (shape.rank() != rank) {

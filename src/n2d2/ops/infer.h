@@ -20,6 +20,8 @@ Types same_as_second(const ir::Node& node);
 Types same_as_both(const ir::Node& node);
 
 void expect_float(const ir::Node& node, std::size_t input);
+/// int32 or int64.
+void expect_integers(const ir::Node& node, std::size_t input);
 void expect_rank(const ir::Node& node, std::size_t input, int rank);
 void expect_same_shape(const ir::Node& node, std::size_t a, std::size_t b);
 /// An attribute that is a list of `count` numbers, each at least `least`.

@@ -5,19 +5,11 @@
 namespace n2d2::ops {
 
 std::vector<OpDef> definitions() {
-  return {
+  std::vector<OpDef> all = {
       add(),
       sub(),
       mul(),
       div(),
-      relu(),
-      relu_grad(),
-      leaky_relu(),
-      leaky_relu_grad(),
-      sigmoid(),
-      sigmoid_grad(),
-      tanh(),
-      tanh_grad(),
       softmax(),
       softmax_grad(),
       log_softmax(),
@@ -28,6 +20,12 @@ std::vector<OpDef> definitions() {
       conv_grad_weight(),
       gemm(),
       matmul(),
+      gather(),
+      gather_grad(),
+      gather_elements(),
+      gather_elements_grad(),
+      one_hot(),
+      cast(),
       max_pool(),
       max_pool_grad(),
       average_pool(),
@@ -50,8 +48,13 @@ std::vector<OpDef> definitions() {
       reshape(),
       transpose(),
       reorder(),
+      stop_gradient(),
       concat(),
       slice(),
+      slice_grad(),
+      split(),
+      expand(),
+      tile(),
       pad(),
       reduce_mean(),
       reduce_mean_grad(),
@@ -65,6 +68,8 @@ std::vector<OpDef> definitions() {
       accumulate_gradient(),
       lane_sum(),
   };
+  for (OpDef& function : unary_functions()) all.push_back(std::move(function));
+  return all;
 }
 
 const ir::OpSet& op_set() {

@@ -21,7 +21,7 @@ std::vector<int> transposed_order(const ir::Node& node) {
 
 bool is_alias(const ir::Node& node) {
   const std::string& op = node.op().name;
-  if (op != "Flatten" && op != "Reshape" && op != "Transpose" && op != "Reorder") return false;
+  if (op != "Flatten" && op != "Reshape" && op != "Transpose" && op != "Reorder" && op != "StopGradient") return false;
   const ir::Value& input = *node.input(0);
   const ir::Value& output = *node.output();
   if (input.is_batched() != output.is_batched()) return false;

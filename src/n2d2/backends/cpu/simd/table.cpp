@@ -18,6 +18,7 @@ void add_gemm(Simd& table);
 void add_conv(Simd& table);
 void add_winograd(Simd& table);
 void add_eltwise(Simd& table);
+void add_unary(Simd& table);
 void add_normalize(Simd& table);
 void add_layer_norm(Simd& table);
 void add_softmax(Simd& table);
@@ -45,6 +46,7 @@ Simd make_table() {
   add_conv(table);
   add_winograd(table);
   add_eltwise(table);
+  add_unary(table);
   add_normalize(table);
   add_layer_norm(table);
   add_softmax(table);
