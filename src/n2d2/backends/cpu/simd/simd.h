@@ -113,6 +113,14 @@ struct OuterTask {
   std::int64_t groups, a_group, sums_group;
 };
 
+/// Blocks of `inputs` runs of `inner` floats become blocks of `outputs` runs: the sum of weights[k] * run indices[k], k from offsets[i]
+/// to offsets[i + 1].
+struct ResampleTask {
+  std::int64_t inputs = 0, outputs = 0, inner = 0;
+  const std::int64_t *offsets = nullptr, *indices = nullptr;
+  const float* weights = nullptr;
+};
+
 struct Simd {
   const char* isa = nullptr;
   int lanes = 0;  ///< floats in a vector
@@ -164,6 +172,9 @@ struct Simd {
   void (*random_kept)(const RandomSequence& sequence, std::uint64_t first, std::int64_t count, std::uint8_t* kept) = nullptr;
   /// y = kept ? x * scale : 0.
   void (*scale_kept)(const std::uint8_t* kept, const float* x, float scale, float* y, std::int64_t n) = nullptr;
+
+  // simd/resample.cpp
+  void (*resample)(const ResampleTask& task, std::int64_t blocks, const float* from, float* to) = nullptr;
 
   // simd/outer.cpp
   void (*outer)(const OuterTask& task) = nullptr;
