@@ -58,7 +58,9 @@ std::vector<OpDef> definitions() {
       accumulate_gradient(),
       lane_sum(),
   };
-  for (OpDef& function : unary_functions()) all.push_back(std::move(function));
+  for (const auto family : {unary_functions, lstm, gru, rnn}) {
+    for (OpDef& definition : family()) all.push_back(std::move(definition));
+  }
   return all;
 }
 

@@ -42,6 +42,12 @@ Wish wish_of(const Node& node) {
                                                       "BatchNormalizationGrad",
                                                       "BatchNormalizationReluGrad"};
   static const std::set<std::string> row_major = {"Gemm",
+                                                  "LSTMRecurrence",
+                                                  "LSTMRecurrenceGrad",
+                                                  "GRURecurrence",
+                                                  "GRURecurrenceGrad",
+                                                  "RNNRecurrence",
+                                                  "RNNRecurrenceGrad",
                                                   "MatMul",
                                                   "Softmax",
                                                   "SoftmaxGrad",

@@ -11,6 +11,7 @@
 #include "n2d2/backends/cpu/simd/eltwise.h"
 #include "n2d2/backends/cpu/simd/gemm.h"
 #include "n2d2/backends/cpu/simd/normalize.h"
+#include "n2d2/backends/cpu/simd/recurrent.h"
 #include "n2d2/backends/cpu/simd/softmax.h"
 #include "n2d2/backends/cpu/simd/unary.h"
 #include "n2d2/backends/cpu/simd/winograd.h"
@@ -188,6 +189,8 @@ struct Simd {
   NormalizeBodies normalize;
   SoftmaxBodies softmax;
   AverageBodies average;
+  // simd/recurrent.cpp
+  RecurrentBodies recurrent;
 };
 
 /// The best table of this machine, no better than the environment variable N2D2_MAX_ISA = generic | avx2 | avx512 says; throws ValueError

@@ -22,6 +22,7 @@ void add_unary(Simd& table);
 void add_normalize(Simd& table);
 void add_softmax(Simd& table);
 void add_average(Simd& table);
+void add_recurrent(Simd& table);
 
 namespace {
 
@@ -49,6 +50,7 @@ Simd make_table() {
   add_normalize(table);
   add_softmax(table);
   add_average(table);
+  add_recurrent(table);
   return table;
 }
 
