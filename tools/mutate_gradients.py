@@ -181,6 +181,20 @@ MUTANTS = [
         "test_convolution",
     ),
     Mutant(
+        "ConvTranspose, input",
+        OPS + "conv.cpp",
+        'attributes.set("region", spatial_of(g.input(0)->shape()));',
+        'attributes.set("strides", std::vector<std::int64_t>(spatial_of(g.dy()->shape()).size(), 1));',
+        "test_convolution",
+    ),
+    Mutant(
+        "ConvTranspose, weight",
+        OPS + "conv.cpp",
+        'g.make("ConvGradWeight", {g.input(0), g.dy()}, attributes)',
+        'g.make("Mul", {g.make("ConvGradWeight", {g.input(0), g.dy()}, attributes), g.scalar(-1.0F)})',
+        "test_convolution",
+    ),
+    Mutant(
         "Conv behind a pool, input",
         KERNELS + "sparse_grad_input.cpp",
         "image + window.offset + s.places[place] + slice.image",
@@ -230,6 +244,21 @@ MUTANTS = [
         "dshift.all(lane)[c] = static_cast<float>(sums.total(0, c, lane))",
         "dshift.all(lane)[c] = static_cast<float>(2 * sums.total(0, c, lane))",
         "test_reductions",
+    ),
+    Mutant(
+        "LayerNormalization, x",
+        SIMD + "layer_norm.cpp",
+        "- shift - h * slope));",
+        "- shift + h * slope));",
+        "test_row_normalization",
+    ),
+    Mutant("LayerNormalization, Scale", SIMD + "layer_norm.cpp", "i, n, g * h);", "i, n, g);", "test_row_normalization"),
+    Mutant(
+        "LayerNormalization, B",
+        SIMD + "layer_norm.cpp",
+        "add_to(t.sums + i, n, g);",
+        "add_to(t.sums + i, n, -g);",
+        "test_row_normalization",
     ),
     Mutant(
         "Flatten",

@@ -231,6 +231,15 @@ def test_pad(shape, begins, ends, value):
     check("Pad", Case([shape], lambda x: F.pad(x, pairs, value=value), {"pads": begins + ends, "value": value}))
 
 
+@pytest.mark.parametrize("shape", [["N", 5], ["N", 3, 4, 5]])
+def test_stop_gradient(shape):
+    def chain(g, x, w):
+        kept = g.node("Mul", [x, g.node("StopGradient", [g.node("Tanh", [x])[0]])[0]])[0]
+        return g.node("Mul", [kept, g.node("StopGradient", [w])[0]])[0]
+
+    check(chain, Case([shape, shape[1:]], lambda x, w: x * torch.tanh(x).detach() * w.detach(), differentiable=(0,)))
+
+
 @pytest.mark.parametrize(
     ("op", "shapes", "attributes", "match"),
     [

@@ -21,6 +21,7 @@ const std::vector<plan::KernelEntry>& kernel_table() {
                               pool_kernels,
                               average_pool_kernels,
                               batch_normalization_kernels,
+                              layer_normalization_kernels,
                               softmax_kernels,
                               dropout_kernels,
                               transpose_kernels,

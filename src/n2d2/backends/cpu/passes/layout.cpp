@@ -53,8 +53,10 @@ Wish wish_of(const Node& node) {
                                                   "SoftmaxGrad",
                                                   "LogSoftmax",
                                                   "LogSoftmaxGrad",
-                                                  "Flatten",
-                                                  "Reshape",
+                                                  "LayerNormalization",
+                                                  "LayerNormalizationGrad",
+                                                  "RMSNormalization",
+                                                  "RMSNormalizationGrad",
                                                   "SoftmaxCrossEntropyLoss",
                                                   "SoftmaxCrossEntropyLossGrad",
                                                   "MeanSquaredError",
@@ -99,6 +101,7 @@ class Layout {
   void assign(Node& node) {
     if (node.op().name == "Reorder") return;
     if (node.op().name == "Transpose") return follow_transpose(node);
+    if (node.op().name == "Reshape" || node.op().name == "Flatten") return reshape(node);
     if (node.op().name == "AccumulateGradient") return require(node, 0, ir::order_of(*node.input(1)));
     const Wish wish = wish_of(node);
     for (std::size_t i = 0; wish == Wish::all_row_major && i < node.inputs().size(); ++i) require(node, i, batch_first(*node.input(i)));
@@ -165,6 +168,14 @@ class Layout {
     Order order;
     for (const int axis : ir::order_of(*node.input(0))) order.push_back(inverse[static_cast<std::size_t>(axis)]);
     node.output()->order = order;
+  }
+
+  /// The elements stay where they are if they can.
+  void reshape(Node& node) {
+    const Value& input = *node.input(0);
+    const auto kept = ir::order_after_reshape(input.shape(), ir::order_of(input), node.output_shape());
+    if (!kept) require(node, 0, batch_first(input));
+    node.output()->order = kept ? *kept : batch_first(*node.output());
   }
 
   /// Input `i` of the node shall lie in this order: reads a reordered copy of it otherwise.

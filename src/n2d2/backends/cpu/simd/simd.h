@@ -10,6 +10,7 @@
 #include "n2d2/backends/cpu/simd/depthwise.h"
 #include "n2d2/backends/cpu/simd/eltwise.h"
 #include "n2d2/backends/cpu/simd/gemm.h"
+#include "n2d2/backends/cpu/simd/layer_norm.h"
 #include "n2d2/backends/cpu/simd/normalize.h"
 #include "n2d2/backends/cpu/simd/recurrent.h"
 #include "n2d2/backends/cpu/simd/softmax.h"
@@ -184,9 +185,10 @@ struct Simd {
   ConvBodies conv;
   // simd/winograd.cpp
   WinogradBodies winograd;
-  // simd/eltwise.cpp, normalize.cpp, softmax.cpp, average.cpp
+  // simd/eltwise.cpp, normalize.cpp, layer_norm.cpp, softmax.cpp, average.cpp
   EltwiseBodies eltwise;
   NormalizeBodies normalize;
+  LayerNormBodies layer_norm;
   SoftmaxBodies softmax;
   AverageBodies average;
   // simd/recurrent.cpp

@@ -20,6 +20,7 @@ void add_winograd(Simd& table);
 void add_eltwise(Simd& table);
 void add_unary(Simd& table);
 void add_normalize(Simd& table);
+void add_layer_norm(Simd& table);
 void add_softmax(Simd& table);
 void add_average(Simd& table);
 void add_recurrent(Simd& table);
@@ -48,6 +49,7 @@ Simd make_table() {
   add_eltwise(table);
   add_unary(table);
   add_normalize(table);
+  add_layer_norm(table);
   add_softmax(table);
   add_average(table);
   add_recurrent(table);
