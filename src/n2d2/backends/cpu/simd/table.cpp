@@ -24,6 +24,7 @@ void add_layer_norm(Simd& table);
 void add_resample(Simd& table);
 void add_softmax(Simd& table);
 void add_average(Simd& table);
+void add_recurrent(Simd& table);
 
 namespace {
 
@@ -53,6 +54,7 @@ Simd make_table() {
   add_resample(table);
   add_softmax(table);
   add_average(table);
+  add_recurrent(table);
   return table;
 }
 
