@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch.export import Dim
 
 from n2d2 import errors
 from pytorch_interoperability.imported import Imported
 from pytorch_interoperability.importer import Importer
+from pytorch_interoperability.signature import Examples, dynamic_shapes
 
 _LOCK = threading.Lock()
 
@@ -71,14 +71,14 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def capture(module: torch.nn.Module, examples: tuple[torch.Tensor, ...]) -> Imported:
+def capture(module: torch.nn.Module, examples: Examples) -> Imported:
     """The graph of the module in its present mode (each sub-module's `training` is honoured)."""
     buffers = {name for name, _ in module.named_buffers()}
     seen: list[str] = []
-    shapes = _dynamic_rows(module, examples)
+    shapes = dynamic_shapes(module, examples)
     try:
         with _LOCK, _quiet(), _custom_functions(seen):
-            program = torch.export.export(module, examples, dynamic_shapes=shapes, strict=False)
+            program = torch.export.export(module, examples.args, examples.kwargs, dynamic_shapes=shapes, strict=False)
     except errors.N2D2Error:
         raise
     except Exception as cause:
@@ -95,14 +95,6 @@ def capture(module: torch.nn.Module, examples: tuple[torch.Tensor, ...]) -> Impo
     if problems:
         raise errors.UnsupportedError("the network cannot run in n2d2 as it is; not supported:\n" + "\n".join(f"  {p}" for p in problems))
     return Importer(program, module).run()
-
-
-def _dynamic_rows(module: torch.nn.Module, examples: tuple[torch.Tensor, ...]) -> Any:
-    import inspect
-
-    rows = tuple({0: Dim.AUTO} if x.dim() > 0 else None for x in examples)
-    kinds = [p.kind for p in inspect.signature(module.forward).parameters.values()]
-    return (rows,) if kinds and kinds[0] is inspect.Parameter.VAR_POSITIONAL else rows
 
 
 def _remove_late_buffers(module: torch.nn.Module, before: set[str]) -> list[str]:

@@ -18,7 +18,7 @@ from pytorch_interoperability.imported import Imported, Leaf, memory_order
 from pytorch_interoperability.mutation import is_mutable, read_afterwards
 from pytorch_interoperability.places import listed, location_of, said
 
-INPUT_TYPES = {torch.float32: "float32", torch.int64: "int64", torch.int32: "int32"}
+INPUT_TYPES = {torch.float32: "float32", torch.int64: "int64", torch.int32: "int32", torch.bool: "float32"}
 
 
 class MissingOperator(Exception):
@@ -161,8 +161,10 @@ class Importer:
             self._env[node] = self.program.constants[constants[node.name]].detach()
         elif isinstance(value, torch.Tensor):
             if value.dtype not in INPUT_TYPES:
-                self.problems.append(f"the input '{node.name}' of {value.dtype}; give it as float32, int64 or int32")
+                self.problems.append(f"the input '{node.name}' of {value.dtype}; give it as float32, int64, int32 or bool")
                 return
+            if value.dtype == torch.bool:
+                self.result.masks.add(node.name)
             try:
                 self._env[node] = self.graph.input(node.name, self.extents(value.shape), INPUT_TYPES[value.dtype])
             except UnsupportedArgument as problem:

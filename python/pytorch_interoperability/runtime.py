@@ -16,6 +16,7 @@ from pytorch_interoperability.function import EngineUpdates, PendingState, Torch
 from pytorch_interoperability.imported import Imported
 from pytorch_interoperability.inputs import Inputs, is_empty_batch
 from pytorch_interoperability.memory import Slots
+from pytorch_interoperability.signature import Examples, Signature
 from pytorch_interoperability.watch import Watch
 
 MODES = {True: "train", False: "evaluate"}
@@ -36,13 +37,14 @@ class Installed:
 class Runtime:
     """One module in the engine."""
 
-    def __init__(self, module: torch.nn.Module, examples: tuple[torch.Tensor, ...], update: str, solver: Solver | None) -> None:
+    def __init__(self, module: torch.nn.Module, examples: Examples, update: str, solver: Solver | None) -> None:
         check_module(module)
         self.module = module
         self.update_mode = update
         self.examples = examples
+        self.signature = Signature(module, examples)
         self.solvers: dict[str, Solver] = {}
-        self.network = engine.Network(max(1, examples[0].shape[0] if examples[0].dim() else 1))
+        self.network = engine.Network(max(1, examples.rows))
         self._captures: dict[tuple[Any, ...], Imported] = {}
         self._installed: dict[bool, Installed] = {}
         self._slots = Slots(module, self.network, [])
@@ -108,13 +110,14 @@ class Runtime:
 
     # Forward.
 
-    def call(self, xs: tuple[torch.Tensor, ...]) -> Any:
+    def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The module's outputs for these inputs. What is looked at in every step costs some microseconds; see benchmarks/crossing.py."""
+        xs = self.signature.tensors(args, kwargs)
         training = self.module.training
         installed = self._current(training)
         if not installed.inputs.fit(xs):
             if is_empty_batch(xs):
-                return self.module(*xs)  # nothing to compute: torch's own behaviour
+                return self.module(*args, **kwargs)  # nothing to compute: torch's own behaviour
             xs = installed.inputs.accept(xs)
         if not training and self._slots.written():
             self.network.refresh()  # evaluation keeps copies of the weights in formats of its own
@@ -141,7 +144,7 @@ class Runtime:
         outputs = installed.inputs.outputs()
         state = self.network.forward(
             [x.data_ptr() for x in xs],
-            xs[0].shape[0],
+            installed.inputs.rows,
             [o.data_ptr() for o in outputs],
             train=training,
             keep=keep,
