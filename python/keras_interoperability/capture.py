@@ -21,8 +21,8 @@ class Captured:
 
     graph: Any
     variables: dict[str, Any] = field(default_factory=dict)
-    activation: str = ""
-    """Operator of the last activation ("Softmax", "Sigmoid") when the graph gives its input beside the output."""
+    activations: list[str] = field(default_factory=list)
+    """Of every output of the model: the operator that makes it ("Softmax", "Sigmoid") when the graph gives that one's input too, else ""."""
     is_random: bool = False
 
 
@@ -38,7 +38,7 @@ class Capture:
         self._model = model
         self._names: dict[int, str] = {}
         self._values: dict[str, Any] = {}
-        self._last_activation: tuple[Any, str, Planes] | None = None
+        self._activations: dict[int, tuple[Any, str, Planes]] = {}
 
     def run(self) -> Captured:
         """The graph; raises one UnsupportedError that lists every layer that has no counterpart."""
@@ -77,8 +77,8 @@ class Capture:
         return self.graph.constant(np.ascontiguousarray(array, np.float32))
 
     def mark_activation(self, op: str, before: Any, after: Planes) -> None:
-        """Notes a softmax or sigmoid over the last axis: if it ends the model, losses may use what stands before it."""
-        self._last_activation = (before, op, after)
+        """Notes a softmax or sigmoid over the last axis: if it makes an output of the model, losses may use what stands before it."""
+        self._activations[id(after)] = (before, op, after)
 
     def _state(self, variable: Any, shape: Any, order: Any, is_parameter: bool) -> Any:
         name = self._names.get(id(variable))
@@ -144,15 +144,15 @@ class Capture:
         return []
 
     def _finish(self, outputs: list[Planes]) -> None:
-        """In training a model that ends in softmax or sigmoid gives what stands before it; in evaluation both."""
-        if len(outputs) == 1 and self._last_activation is not None and self._last_activation[2] is outputs[0]:
-            before, self.result.activation, _ = self._last_activation
-            if not self.training:
-                self.graph.output(outputs[0].last)
-            self.graph.output(before)
-            return
-        for output in outputs:
-            self.graph.output(output.last)
+        """In training the model's outputs, those of a softmax or sigmoid replaced by its input; in evaluation all outputs, then these inputs."""
+        marked = [self._activations.get(id(output)) for output in outputs]
+        self.result.activations = ["" if mark is None else mark[1] for mark in marked]
+        for output, mark in zip(outputs, marked, strict=True):
+            self.graph.output(mark[0] if mark is not None and self.training else output.last)
+        if not self.training:
+            for mark in marked:
+                if mark is not None:
+                    self.graph.output(mark[0])
 
 
 def functional_of(model: Any) -> Any:

@@ -5,36 +5,40 @@
 namespace n2d2::ops {
 
 std::vector<OpDef> definitions() {
-  return {
+  std::vector<OpDef> all = {
       add(),
       sub(),
       mul(),
       div(),
-      relu(),
-      relu_grad(),
-      leaky_relu(),
-      leaky_relu_grad(),
-      sigmoid(),
-      sigmoid_grad(),
-      tanh(),
-      tanh_grad(),
       softmax(),
       softmax_grad(),
       log_softmax(),
       log_softmax_grad(),
       conv(),
+      conv_transpose(),
       conv_grad_input(),
       conv_grad_weight(),
       gemm(),
       matmul(),
+      gather(),
+      gather_grad(),
+      gather_elements(),
+      gather_elements_grad(),
+      one_hot(),
+      cast(),
       max_pool(),
       max_pool_grad(),
       average_pool(),
       average_pool_grad(),
       global_average_pool(),
       global_average_pool_grad(),
+      global_max_pool(),
       batch_normalization(),
       batch_normalization_grad(),
+      layer_normalization(),
+      layer_normalization_grad(),
+      rms_normalization(),
+      rms_normalization_grad(),
       dropout(),
       dropout_grad(),
       flatten(),
@@ -44,6 +48,10 @@ std::vector<OpDef> definitions() {
       stop_gradient(),
       concat(),
       slice(),
+      slice_grad(),
+      split(),
+      expand(),
+      tile(),
       pad(),
       reduce_mean(),
       reduce_mean_grad(),
@@ -57,6 +65,8 @@ std::vector<OpDef> definitions() {
       accumulate_gradient(),
       lane_sum(),
   };
+  for (OpDef& function : unary_functions()) all.push_back(std::move(function));
+  return all;
 }
 
 const ir::OpSet& op_set() {
