@@ -10,7 +10,8 @@ import torch
 from n2d2 import errors
 from n2d2.solver import Solver
 from pytorch_interoperability.block import Block
-from pytorch_interoperability.capture import capture, check_module
+from pytorch_interoperability.examine import table_of
+from pytorch_interoperability.parts import wrap_parts
 from pytorch_interoperability.signature import Examples, examples_of
 
 
@@ -21,11 +22,12 @@ def wrap(
     update: str = "n2d2",
     solver: Solver | None = None,
     example_inputs: Any = None,
+    on_unsupported: str = "error",
     opset_version: int | None = None,
     in_names: Sequence[str] | None = None,
     out_names: Sequence[str] | None = None,
     verbose: bool = False,
-) -> Block:
+) -> Any:
     """A `Block` that computes what the network computes, in n2d2.
 
     Args:
@@ -37,6 +39,8 @@ def wrap(
         example_inputs: instead of ``input_size``: arguments to capture with. A tensor, a tuple of positional arguments, or a dict of
             named ones; tensors may be nested in lists, tuples and dicts, may be float32, int64, int32 or bool, and those with as many rows
             as the first have the batch on axis 0. Other arguments (numbers, None, texts) stay as they are here.
+        on_unsupported: "error": refuse a network that is not supported as a whole. "torch": return a copy of it that shares its parameters,
+            with a Block for every sub-module that is supported; a warning names what is left in PyTorch.
         opset_version, in_names, out_names: taken for scripts written for the original N2D2; nothing is written, so they have no effect.
         verbose: print the summary.
 
@@ -51,6 +55,10 @@ def wrap(
         raise errors.TypeError(f"solver: expected an n2d2.solver, got {type(solver).__name__}")
     if solver is not None and update == "torch":
         raise errors.ValueError('solver: with update="torch" a torch optimizer updates; leave the solver out')
+    if on_unsupported not in ("error", "torch"):
+        raise errors.ValueError(f'on_unsupported: expected "error" or "torch", got {on_unsupported!r}')
+    if on_unsupported == "torch":
+        return wrap_parts(torch_net, examples, update, solver)
     block = Block(torch_net, examples, update, solver)
     if verbose:
         block.summary()
@@ -62,14 +70,18 @@ def examine(
     input_size: Sequence[int] | Sequence[Sequence[int]] | None = None,
     *,
     example_inputs: Any = None,
-) -> str:
-    """What `wrap` would say, without wrapping: the graph as text, or the text of the error."""
-    examples = _examples(torch_net, input_size, example_inputs)
-    try:
-        check_module(torch_net)
-        return str(capture(torch_net, examples).graph.text())
-    except errors.UnsupportedError as problem:
-        return str(problem)
+) -> list[str]:
+    """Prints what `wrap` would make of the network, without wrapping it: modules, operators, parameters, and what it would refuse.
+
+    Args:
+        torch_net, input_size, example_inputs: as for `wrap`.
+
+    Returns:
+        What stands in the way, one text each; nothing when `wrap` takes the network.
+    """
+    text, problems = table_of(torch_net, _examples(torch_net, input_size, example_inputs))
+    print(text)
+    return problems
 
 
 def _examples(net: Any, input_size: Any, example_inputs: Any) -> Examples:
