@@ -75,6 +75,29 @@ def _backward_rules(seen: list[str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _hooks_that_only_look(module: torch.nn.Module, seen: list[str]) -> Iterator[None]:
+    """Notes the sub-modules with a forward hook that returns nothing: what it does to the side would happen once, at capture."""
+
+    def noting(path: str, hook: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            result = hook(*args, **kwargs)
+            if result is None:
+                seen.append(path)
+            return result
+
+        return call
+
+    places = [(path, child._forward_hooks, dict(child._forward_hooks)) for path, child in module.named_modules() if child._forward_hooks]
+    for path, hooks, originals in places:
+        hooks.update({key: noting(path, hook) for key, hook in originals.items()})
+    try:
+        yield
+    finally:
+        for _, hooks, originals in places:
+            hooks.update(originals)
+
+
+@contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     logger = logging.getLogger("torch")
     level = logger.level
@@ -103,9 +126,10 @@ def import_module(module: torch.nn.Module, examples: Examples) -> tuple[Imported
     """The graph as far as it is supported, and what is not."""
     buffers = {name for name, _ in module.named_buffers()}
     seen: list[str] = []
+    hooked: list[str] = []
     shapes = dynamic_shapes(module, examples)
     try:
-        with _LOCK, _quiet(), _backward_rules(seen):
+        with _LOCK, _quiet(), _backward_rules(seen), _hooks_that_only_look(module, hooked):
             program = torch.export.export(module, examples.args, examples.kwargs, dynamic_shapes=shapes, strict=False)
     except errors.N2D2Error:
         raise
@@ -122,6 +146,7 @@ def import_module(module: torch.nn.Module, examples: Examples) -> tuple[Imported
     imported = importer.run()
     return imported, [
         *dict.fromkeys(seen),
+        *[f"forward hook on '{path}' that returns nothing and so would not run; remove it" for path in dict.fromkeys(hooked)],
         *[f"buffer '{name}' registered in forward; register it in __init__" for name in late],
         *importer.problems,
     ]
