@@ -6,12 +6,10 @@ namespace n2d2::ops {
 
 using ir::OpDef;
 
-OpDef add();
-OpDef sub();
-OpDef mul();
-OpDef div();
 /// All functions of one variable and their gradients.
 std::vector<OpDef> unary_functions();
+/// All elementwise operators of two and three tensors, some of which are gradients of others.
+std::vector<OpDef> broadcast_functions();
 OpDef softmax();
 OpDef softmax_grad();
 OpDef log_softmax();

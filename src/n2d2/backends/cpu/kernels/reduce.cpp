@@ -1,6 +1,7 @@
 // ReduceSum, ReduceMean, SumTo, and the gradients that spread a sum out again. Sums are kept in double.
 #include <algorithm>
 
+#include "n2d2/backends/cpu/kernels/bodies.h"
 #include "n2d2/backends/cpu/kernels/kernels.h"
 #include "n2d2/backends/cpu/kernels/strided_loop.h"
 #include "n2d2/backends/cpu/simd/simd.h"
@@ -142,7 +143,8 @@ void spread(Emitter& emit, bool mean) {
   const StridedLoop<2> loop(
       out.shape(), ir::order_of(out),
       {ir::strides_of(out.shape(), ir::order_of(out)), strides_along(*node.input(0), out.shape(), reduced, node.integer("keepdims") != 0)});
-  const auto body = [=, multiply = simd().eltwise.multiply](float* to, const float* from, std::int64_t rows, std::int64_t total_rows) {
+  const auto body = [=, multiply = body_of(simd().binary, "Mul").run](float* to, const float* from, std::int64_t rows,
+                                                                      std::int64_t total_rows) {
     const auto scale = static_cast<float>(1.0 / count.at(total_rows));
     loop.run_series(rows, [&](const auto& offsets, std::int64_t runs, const auto& steps) {
       multiply({.a = from + offsets[1],

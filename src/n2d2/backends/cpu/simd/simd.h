@@ -3,7 +3,6 @@
 // simd/table.cpp.
 #pragma once
 #include <cstdint>
-#include <string_view>
 
 #include "n2d2/backends/cpu/simd/average.h"
 #include "n2d2/backends/cpu/simd/conv.h"
@@ -12,6 +11,7 @@
 #include "n2d2/backends/cpu/simd/gemm.h"
 #include "n2d2/backends/cpu/simd/layer_norm.h"
 #include "n2d2/backends/cpu/simd/normalize.h"
+#include "n2d2/backends/cpu/simd/rows.h"
 #include "n2d2/backends/cpu/simd/softmax.h"
 #include "n2d2/backends/cpu/simd/unary.h"
 #include "n2d2/backends/cpu/simd/winograd.h"
@@ -175,8 +175,12 @@ struct Simd {
   void (*depthwise_grad_weight)(const DepthwisePixels& pixels, const float* x, const float* dy, float* sums) = nullptr;
 
   // simd/unary.cpp
-  const UnaryBody* unary = nullptr;
-  int unary_count = 0;
+  Rows<UnaryBody> unary;
+  // simd/eltwise.cpp
+  Rows<BinaryBody> binary;
+  Rows<TernaryBody> ternary;
+  /// dx = y > 0 ? a + b : 0.
+  void (*add_relu_grad)(const float* a, const float* b, const float* y, float* dx, std::int64_t n) = nullptr;
 
   // simd/gemm.cpp
   GemmBodies gemm;
@@ -184,8 +188,7 @@ struct Simd {
   ConvBodies conv;
   // simd/winograd.cpp
   WinogradBodies winograd;
-  // simd/eltwise.cpp, normalize.cpp, layer_norm.cpp, softmax.cpp, average.cpp
-  EltwiseBodies eltwise;
+  // simd/normalize.cpp, layer_norm.cpp, softmax.cpp, average.cpp
   NormalizeBodies normalize;
   LayerNormBodies layer_norm;
   SoftmaxBodies softmax;
@@ -197,9 +200,6 @@ struct Simd {
 const Simd& simd();
 /// The table of one instruction set, or null when the machine lacks it. Throws ValueError for an unknown name.
 const Simd* simd_of(const char* isa);
-
-/// The row of a function of one variable; throws UnsupportedError when the table has none.
-const UnaryBody& unary_body(const Simd& table, std::string_view op, std::string_view variant = "");
 
 namespace generic {
 const Simd& table();
