@@ -82,9 +82,12 @@ class Importer:
             raise
 
     def tensor(self, value: Any) -> Any:
-        """A number or a constant as a value, a value as it is."""
+        """A number, a constant or a filled tensor as a value, a value as it is."""
         if isinstance(value, Filled):
-            return self.constant(np.full([1] * len(value.shape), value.number, np.float32))
+            number = self.constant(np.full([1] * len(value.shape), value.number, np.float32))
+            return self.node("Expand", [number], {"shape": [-1 if extent < 0 else extent for extent in value.shape]})
+        if isinstance(value, Drawn):
+            raise UnsupportedArgument("a random mask that is no factor of a product")
         if isinstance(value, torch.Tensor):
             whole = value.dtype in (torch.int64, torch.int32)
             return self.constant(value.detach().numpy() if whole else value.detach().float().numpy())
@@ -113,6 +116,10 @@ class Importer:
     def output_count(self) -> int:
         """How many results the current node has."""
         return len(self._current.meta["val"])
+
+    def is_read(self, index: int) -> bool:
+        """Whether anything reads that result of the current node."""
+        return any(user.args[1] == index and user.users for user in self._current.users)
 
     def extents(self, shape: Any) -> list[int]:
         """The engine's extents for torch's."""
@@ -328,7 +335,9 @@ class Importer:
             order = None
             if isinstance(value, Moved):
                 order, value = _torch_order(self, value)
-            if isinstance(value, engine.Value):
+            if isinstance(value, engine.Value) and output.meta["val"].dtype != torch.float32:
+                self.problems.append(f"an output of {output.meta['val'].dtype} ({output}); only float32 outputs are supported")
+            elif isinstance(value, engine.Value):
                 self.graph.output(value)
                 self.result.leaves.append(Leaf(count, order))
                 count += 1
