@@ -100,7 +100,7 @@ class KerasState:
             return
         variables = [session.training.variables[name] for name in session.trained_names()]
         if not optimizer.built:
-            optimizer.build(variables)
+            optimizer.build(session.trainable_variables)
         is_sgd = isinstance(optimizer, keras.optimizers.SGD)
         kinds = [optimizer.momentums] if is_sgd else [optimizer._momentums, optimizer._velocities]
         places = {id(variable): place for place, variable in enumerate(optimizer._trainable_variables)}

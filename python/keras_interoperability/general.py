@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from keras_interoperability.capture import Captured
+
 Array = npt.NDArray[Any]
 
 ACTIVATIONS = {"": lambda x: x, "Softmax": keras.activations.softmax, "Sigmoid": keras.activations.sigmoid}
@@ -18,18 +20,22 @@ ACTIVATIONS = {"": lambda x: x, "Softmax": keras.activations.softmax, "Sigmoid":
 class General:
     """Traced functions of one compiled model, one for each form of targets and weights; any number of rows fits.
 
-    A softmax or sigmoid that makes an output is repeated within the function, so that Keras' losses find the numbers before it.
+    A softmax or sigmoid that makes an output is repeated within the function, so that Keras' losses find the numbers before it. Regularisers
+    of weights read these where they lie, in the engine's memory.
     """
 
-    def __init__(self, model: Any, activations: list[str]) -> None:
+    def __init__(self, model: Any, captured: Captured, regularized: dict[str, Any]) -> None:
         self._model = model
-        self._activations = [ACTIVATIONS[kind] for kind in activations]
+        self._activations = [ACTIVATIONS[kind] for kind in captured.activations]
+        # Keras itself says how a term follows from an activity: its releases differ.
+        self._observers = [keras.layers.Identity(activity_regularizer=regularizer) for regularizer in captured.activity_regularizers]
+        self._regularized = regularized
         self._traced: dict[Any, Any] = {}
 
-    def train(self, y: Any, raws: list[Array], sample_weight: Any) -> tuple[list[Array], dict[str, Any]]:
-        """Gradients of the loss with respect to `raws`, and Keras' logs."""
-        gradients, logs = self._call(self._train, y, raws, sample_weight)
-        return [np.ascontiguousarray(g) for g in gradients], logs
+    def train(self, y: Any, raws: list[Array], sample_weight: Any) -> tuple[list[Array], dict[str, Array], dict[str, Any]]:
+        """Gradients of the loss with respect to `raws`; those of regularisers, by the weight's name; Keras' logs."""
+        gradients, further, logs = self._call(self._train, y, raws, sample_weight)
+        return [np.ascontiguousarray(g) for g in gradients], {name: np.asarray(g) for name, g in further.items()}, logs
 
     def evaluate(self, y: Any, raws: list[Array], sample_weight: Any) -> dict[str, Any]:
         """Keras' logs."""
@@ -45,25 +51,28 @@ class General:
             self._traced[key] = tf.function(function, autograph=False).get_concrete_function(*specs)
         return self._traced[key](*tensors)
 
-    def _predictions(self, raws: list[Any]) -> Any:
-        return structured(self._model, [activate(raw) for activate, raw in zip(self._activations, raws, strict=True)])
-
     def _train(self, y: Any, raws: list[Any], sample_weight: Any) -> Any:
+        weights = {name: variable.value for name, variable in self._regularized.items()}
         with tf.GradientTape() as tape:
             tape.watch(raws)
-            y_pred = self._predictions(raws)
-            loss = self._loss(y, y_pred, sample_weight, training=True)
-        gradients = tape.gradient(loss, raws, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            loss, y_pred = self._loss(y, raws, sample_weight, training=True)
+        gradients, further = tape.gradient(loss, (raws, weights), unconnected_gradients=tf.UnconnectedGradients.ZERO)
         self._count(loss, raws)
-        return gradients, self._model.compute_metrics(None, y, y_pred, sample_weight=sample_weight)
+        return gradients, further, self._model.compute_metrics(None, y, y_pred, sample_weight=sample_weight)
 
     def _evaluate(self, y: Any, raws: list[Any], sample_weight: Any) -> Any:
-        y_pred = self._predictions(raws)
-        self._count(self._loss(y, y_pred, sample_weight, training=False), raws)
+        loss, y_pred = self._loss(y, raws, sample_weight, training=False)
+        self._count(loss, raws)
         return self._model.compute_metrics(None, y, y_pred, sample_weight=sample_weight)
 
-    def _loss(self, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
-        return self._model._compute_loss(x=None, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+    def _loss(self, y: Any, raws: list[Any], sample_weight: Any, training: bool) -> Any:
+        outputs, activities = raws[: len(self._activations)], raws[len(self._activations) :]
+        y_pred = structured(self._model, [activate(raw) for activate, raw in zip(self._activations, outputs, strict=True)])
+        for observer, activity in zip(self._observers, activities, strict=True):
+            observer(activity)
+        with self._model.activity_losses([term for observer in self._observers for term in observer.losses]):
+            loss = self._model._compute_loss(x=None, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+        return loss, y_pred
 
     def _count(self, loss: Any, raws: list[Any]) -> None:
         self._model._loss_tracker.update_state(loss, sample_weight=tf.shape(raws[0])[0])

@@ -27,6 +27,6 @@ def rescaling(capture: Any, layer: Any, x: Planes) -> Planes:
     return Planes(capture, last=capture.node("Add", [scaled, capture.constant(np.asarray(layer.offset, np.float32))]))
 
 
-@register_handler(keras.layers.InputLayer)
-def input_layer(capture: Any, layer: Any, x: Planes) -> Planes:
+@register_handler(keras.layers.InputLayer, keras.layers.ActivityRegularization)
+def unchanged(capture: Any, layer: Any, x: Planes) -> Planes:
     return x
