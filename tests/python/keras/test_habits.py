@@ -109,6 +109,7 @@ FEEDS = {
     "generator": lambda m: m.fit(generator(), steps_per_epoch=3, epochs=2, verbose=0, validation_data=generator(), validation_steps=2).history,
     "tensors": lambda m: m.fit(tf.constant(X), tf.constant(CLASSES), batch_size=16, verbose=0, shuffle=False).history,
     "lists": lambda m: m.train_on_batch(X[:8], CLASSES[:8].astype("int32"), return_dict=True),
+    "larger batches": lambda m: m.fit(X, CLASSES, batch_size=50, epochs=2, verbose=0, validation_data=(X, CLASSES)).history,
     "class weights": lambda m: fit(m, class_weight={0: 2.0, **dict.fromkeys(range(1, 10), 0.5)}, epochs=1),
     "several steps at once": lambda m: [m.compile("sgd", steps_per_execution=3, **COMPILED), fit(m, epochs=2)][1:],
     "validation": lambda m: fit(m, validation_split=0.25, validation_freq=2, epochs=4, initial_epoch=1),
@@ -188,6 +189,18 @@ def test_early_stopping_restores_the_best_weights():
     assert np.array_equal(model.predict(X, verbose=0), best[min(best)])
 
 
+def test_checkpoints_of_the_best_model(tmp_path):
+    model = interop.wrap(small(), 16)
+    model.compile(keras.optimizers.Adam(0.01), **COMPILED)
+    best = CB.ModelCheckpoint(tmp_path / "best.keras", monitor="val_accuracy", mode="max", save_best_only=True)
+    last = CB.ModelCheckpoint(tmp_path / "{epoch:02d}.weights.h5", save_weights_only=True)
+    history = fit(model, best, last, validation_split=0.5, epochs=4)
+    other = keras.models.load_model(tmp_path / "best.keras")
+    assert other.evaluate(X[30:], CLASSES[30:], verbose=0)[1] == pytest.approx(max(history["val_accuracy"]))
+    other.load_weights(tmp_path / "04.weights.h5")
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), other.get_weights(), strict=True))
+
+
 def test_logs_in_files(tmp_path):
     rows = []
     for name, each in (("plain", small()), ("wrapped", interop.wrap(small(), 16))):
@@ -229,7 +242,33 @@ def test_losses_property_and_gradients_through_the_model():
     assert_same(results[1], results[0])
 
 
+def test_saliency_and_traced_calls_leave_the_weights_alone():
+    model, plain = interop.wrap(small(), 16), small()
+    x, before = tf.constant(X[:5]), model.get_weights()
+    maps = []
+    for each in (plain, model):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            best = tf.reduce_max(each(x), axis=-1)
+        maps.append(np.asarray(tape.gradient(best, x)))
+    assert_same(maps[1], maps[0])
+    traced = tf.function(lambda given: model(given))
+    assert_same(np.asarray(traced(x)), model.predict(x, verbose=0))
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
 # State.
+
+
+def test_the_original_is_trained_on_in_plain_keras():
+    source = small()
+    source.compile("sgd", **COMPILED)
+    source.predict(X[:4], verbose=0)  # traced before it is wrapped
+    model = interop.wrap(source, 16)
+    model.compile("sgd", **COMPILED)
+    for each in (model, source, model):
+        fit(each, epochs=1)
+        assert_same(source.predict(X, verbose=0), model.predict(X, verbose=0))
 
 
 def trained(optimizer=None) -> keras.Model:
