@@ -60,8 +60,8 @@ class CustomSequential(keras.Sequential):
         """As `keras.Model.compile`. Without an optimizer the solver is `n2d2.solver.SGD()`.
 
         Args:
-            optimizer: None, an `n2d2.solver`, or anything that Keras takes. SGD, Adam and AdamW of Keras run as solvers of the engine; all others,
-                and these with options that the engine lacks, update the weights in Keras from the engine's gradients.
+            optimizer: None, an `n2d2.solver`, or anything that Keras takes. SGD, Adam, AdamW and RMSprop of Keras run as solvers of the engine; all
+                others, and these with options that the engine lacks, update the weights in Keras from the engine's gradients.
             run_eagerly, jit_compile: have no effect, as the engine runs the model.
         """
         if run_eagerly or jit_compile is True:

@@ -7,11 +7,11 @@ from typing import Any
 import keras
 
 from keras_interoperability.rates import shortest
-from n2d2.solver import SGD, Adam, Solver
+from n2d2.solver import SGD, Adam, RMSprop, Solver
 
 PREFIX = "n2d2_"
 
-ENGINE_LACKS = ("use_ema", "loss_scale_factor", "gradient_accumulation_steps", "amsgrad")
+ENGINE_LACKS = ("use_ema", "loss_scale_factor", "gradient_accumulation_steps", "amsgrad", "centered")
 """Options of Keras' optimizers; with one of them Keras updates the weights."""
 
 
@@ -27,7 +27,7 @@ class SolverProxy(keras.optimizers.Optimizer):
 
     def to_solver(self) -> Solver:
         """A new solver with these arguments."""
-        return {"SGD": SGD, "Adam": Adam}[self._kind](**self._arguments)
+        return {"SGD": SGD, "Adam": Adam, "RMSprop": RMSprop}[self._kind](**self._arguments)
 
     def save_own_variables(self, store: Any) -> None:
         """As Keras; then the solver's counters and what it remembers of every weight."""
@@ -69,6 +69,8 @@ def _counterpart(optimizer: Any) -> Solver | None:
         return SGD(rate, config["momentum"], config["nesterov"], decay=decay, form="keras")
     if kind in (keras.optimizers.Adam, keras.optimizers.AdamW):
         return Adam(rate, config["beta_1"], config["beta_2"], config["epsilon"], decay=decay, form="keras")
+    if kind is keras.optimizers.RMSprop:
+        return RMSprop(rate, config["rho"], config["momentum"], config["epsilon"], decay=decay, form="keras")
     return None
 
 
