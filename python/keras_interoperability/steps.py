@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_interoperability.general import General, structured
+from keras_interoperability.general import General, output_masks, structured
 from keras_interoperability.native import Compiled
 from keras_interoperability.penalties import Penalties, is_known
 from keras_interoperability.session import Array, Session
@@ -31,7 +31,8 @@ class Steps:
         self._not_native: set[Any] = set()
         self._general: General | None = None
         regularized = session.regularized()
-        self._may_be_native = not session.training.activity_regularizers and all(is_known(v.regularizer) for v in regularized.values())
+        is_plain = not session.training.activity_regularizers and not any(mask is not None for mask in output_masks(model))
+        self._may_be_native = is_plain and all(is_known(v.regularizer) for v in regularized.values())
         self._penalties: Penalties | None = None
         if regularized and self._may_be_native:
             self._penalties = Penalties({name: (session.network.memory(name), v.regularizer) for name, v in regularized.items()})
@@ -41,7 +42,8 @@ class Steps:
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
         session = self._session
         session.mirror.check_once()
-        outputs = session.forward(session.inputs.arrays(x))
+        xs = session.inputs.arrays(x)
+        outputs = session.forward(xs)
         try:
             y_array, weights_array = _array(y), None if weights is None else _array(weights)
             native = self._native(y_array, weights_array, outputs)
@@ -53,7 +55,7 @@ class Steps:
                 gradients = [native.train(outputs[0], y_array, weights_array, penalty)]
                 logs = native.logs()
             else:
-                gradients, further, logs = self._by_keras().train(y, outputs, weights)
+                gradients, further, logs = self._by_keras().train(xs, y, outputs, weights)
             session.backward(gradients)
         finally:
             session.drop()
@@ -67,14 +69,15 @@ class Steps:
         """One batch of evaluation. Returns Keras' logs."""
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
         self._session.mirror.check_once()
-        outputs, raws = self._session.evaluate(self._session.inputs.arrays(x))
+        xs = self._session.inputs.arrays(x)
+        outputs, raws = self._session.evaluate(xs)
         y_array, weights_array = _array(y), None if weights is None else _array(weights)
         native = self._native(y_array, weights_array, raws)
         if native is not None:
             penalty = 0.0 if self._penalties is None else self._penalties.value()
             native.evaluate(raws[0], outputs[0], y_array, weights_array, penalty)
             return native.logs()
-        return self._by_keras().evaluate(y, raws, weights)
+        return self._by_keras().evaluate(xs, y, raws, weights)
 
     def _native(self, y: Array, weights: Array | None, outputs: list[Array]) -> Compiled | None:
         """Loss and metrics in NumPy, if they are all known and the batch has the usual form."""

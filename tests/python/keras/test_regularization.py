@@ -1,4 +1,4 @@
-"""Regularisers, constraints, frozen parts and weights of rows and classes: the training of plain Keras."""
+"""Regularisers, constraints, frozen parts and masks: the training of plain Keras."""
 
 from __future__ import annotations
 
@@ -132,3 +132,17 @@ def test_a_frozen_part_has_no_penalty():
     plain.layers[0].trainable = False
     assert_same_training(plain, x, y, loss="mse")
     assert clone(plain).layers[0].trainable is False
+
+
+def test_masked_places_do_not_count():
+    """An embedding's mask reaches the output, where loss and metrics leave out its places."""
+    keras.utils.set_random_seed(4)
+    words = keras.Input((5,), dtype="int32")
+    hidden = layers.Embedding(7, 6, mask_zero=True)(words)
+    plain = keras.Model(words, [layers.Dense(3, activation="softmax", name="kind")(hidden), layers.Dense(1, name="size")(hidden)])
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 7, (ROWS, 5)).astype("int32")
+    y = [rng.integers(0, 3, (ROWS, 5)), rng.standard_normal((ROWS, 5, 1)).astype("float32")]
+    assert_same_training(plain, x, y, loss=["sparse_categorical_crossentropy", "mse"], metrics=[["accuracy"], ["mae"]])
+    one = keras.Model(words, plain.outputs[0])
+    assert_same_training(one, x, y[0], is_eager=True, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
