@@ -72,7 +72,10 @@ def assert_as_keras(make, change_rate: bool = True) -> keras.Model:
     return wrapped
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+IN_SHORT = ("SGD", "Adam", "AdamW", "RMSprop", "RMSprop centred", "Nadam", "Lion")
+
+
+@pytest.mark.parametrize("name", [name if name in IN_SHORT else pytest.param(name, marks=pytest.mark.slow) for name in OPTIMIZERS])
 def test_optimizer(name):
     assert_as_keras(OPTIMIZERS[name])
 
