@@ -73,6 +73,6 @@ def embedding(capture: Any, layer: Any, x: Planes) -> Planes:
     return Planes(capture, last=capture.node("Gather", [capture.parameter(layer.embeddings), x.last], {"axis": 0}))
 
 
-@register_handler(keras.layers.InputLayer, keras.layers.Identity)
+@register_handler(keras.layers.InputLayer, keras.layers.Identity, keras.layers.ActivityRegularization)
 def unchanged(capture: Any, layer: Any, x: Planes) -> Planes:
     return x
