@@ -2,6 +2,7 @@
 
 from keras_interoperability.custom_sequential import CustomSequential
 from keras_interoperability.handlers.registry import register_handler
+from keras_interoperability.planes import Planes
 from keras_interoperability.wrap import wrap
 
-__all__ = ["CustomSequential", "register_handler", "wrap"]
+__all__ = ["CustomSequential", "Planes", "register_handler", "wrap"]

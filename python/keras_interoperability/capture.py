@@ -8,8 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_interoperability.handlers import HANDLERS
+from keras_interoperability.containers import functional_of, inner_inputs, is_container
+from keras_interoperability.handlers import HANDLERS, OPERATIONS
 from keras_interoperability.handlers.registry import UnsupportedArgument
+from keras_interoperability.inlining import forget, inline_function, inline_layer
 from keras_interoperability.planes import Planes
 from n2d2 import errors
 from n2d2._engine import engine
@@ -21,13 +23,14 @@ class Captured:
 
     graph: Any
     variables: dict[str, Any] = field(default_factory=dict)
-    activation: str = ""
-    """Operator of the last activation ("Softmax", "Sigmoid") when the graph gives its input beside the output."""
+    """In the order of the model's."""
+    activations: list[str] = field(default_factory=list)
+    """Of every output of the model: the operator that makes it ("Softmax", "Sigmoid") when the graph gives that one's input too, else ""."""
     is_random: bool = False
 
 
 class Capture:
-    """One walk. Handlers use `node`, `parameter`, `buffer`, `constant`, `training` and `layer`."""
+    """One walk. Handlers use `node`, `parameter`, `buffer`, `constant`, `value`, `inline`, `training` and `outputs`."""
 
     def __init__(self, model: Any, training: bool) -> None:
         self.training = training
@@ -35,34 +38,49 @@ class Capture:
         self.result = Captured(self.graph)
         self.problems: list[str] = []
         self.path = ""
+        self.outputs: list[Any] = []
+        """Symbolic outputs of the call that is captured: shapes and dtypes as Keras says."""
+        self._evaluates = not training
+        self._heeds_modes = False
         self._model = model
         self._names: dict[int, str] = {}
         self._values: dict[str, Any] = {}
-        self._last_activation: tuple[Any, str, Planes] | None = None
+        self._activations: dict[int, tuple[Any, str, Planes]] = {}
 
     def run(self) -> Captured:
         """The graph; raises one UnsupportedError that lists every layer that has no counterpart."""
         functional = functional_of(self._model)
         known: dict[int, Any] = {}
         for tensor in functional.inputs:
-            if keras.backend.standardize_dtype(tensor.dtype) != "float32":
-                self.problems.append(f"input '{tensor.name}' is {tensor.dtype}; only float32 inputs are supported")
-            extents = [-1, *tensor.shape[1:]]
-            if None in extents:
-                self.problems.append(f"input '{tensor.name}' has shape {tuple(tensor.shape)}; only the batch may be open")
-                extents = [-1, *[1 if d is None else d for d in tensor.shape[1:]]]
-            known[id(tensor)] = Planes(self, last=self.graph.input(tensor.name, extents))
+            known[id(tensor)] = self._input(tensor)
         outputs = self._walk(functional, known, "")
         if self.problems:
             raise errors.UnsupportedError(_listed(self.problems))
         self._finish(outputs)
+        places = {id(variable): place for place, variable in enumerate(self._model.variables)}
+        self.result.variables = dict(sorted(self.result.variables.items(), key=lambda item: places[id(item[1])]))
         return self.result
+
+    def _input(self, tensor: Any) -> Planes:
+        dtype = keras.backend.standardize_dtype(tensor.dtype)
+        if dtype not in ("float32", "int32", "int64"):
+            self.problems.append(f"input '{tensor.name}' is {tensor.dtype}; float32, int32 and int64 inputs are supported")
+            dtype = "float32"
+        extents = [-1, *tensor.shape[1:]]
+        if None in extents:
+            self.problems.append(f"input '{tensor.name}' has shape {tuple(tensor.shape)}; only the batch may be open")
+            extents = [-1, *[1 if d is None else d for d in tensor.shape[1:]]]
+        return Planes(self, last=self.graph.input(tensor.name, extents, dtype))
 
     # What handlers use.
 
     def node(self, op: str, inputs: list[Any], attributes: dict[str, Any] | None = None) -> Any:
         """Adds an operator and returns its first output."""
-        return self.graph.node(op, inputs, attributes or {}, path=self.path)[0]
+        return self.nodes(op, inputs, attributes)[0]
+
+    def nodes(self, op: str, inputs: list[Any], attributes: dict[str, Any] | None = None) -> list[Any]:
+        """Adds an operator and returns all its outputs."""
+        return list(self.graph.node(op, inputs, attributes or {}, path=self.path))
 
     def parameter(self, variable: Any, shape: list[int] | None = None, order: list[int] | None = None) -> Any:
         """A trained variable; `order` says how the logical shape lies in Keras' memory."""
@@ -73,14 +91,39 @@ class Capture:
         return self._state(variable, None, None, is_parameter=False)
 
     def constant(self, array: Any) -> Any:
-        """Fixed numbers."""
-        return self.graph.constant(np.ascontiguousarray(array, np.float32))
+        """Fixed numbers; integers stay integers, everything else is float32."""
+        array = np.asarray(array)
+        return self.graph.constant(np.ascontiguousarray(array, array.dtype if array.dtype in (np.int32, np.int64) else np.float32))
+
+    def value(self, given: Any) -> Planes:
+        """An argument of an operation as `Planes`: a tensor, a weight, a number or an array."""
+        if isinstance(given, Planes):
+            return given
+        if isinstance(given, keras.Variable):
+            return Planes(self, last=self.parameter(given))
+        return Planes(self, last=self.constant(np.asarray(given, np.float32)))
+
+    def inline(self, function: Any, *xs: Planes) -> Planes:
+        """What a Python function made of `keras.ops` does to tensors, such as the activation of a layer."""
+        traced = inline_function(function, [self.symbol(x) for x in xs])
+        return self._inlined(traced, list(xs), f"{self.path}/")[0]
+
+    def symbol(self, x: Planes) -> Any:
+        """A fresh symbolic Keras tensor of the shape of `x`."""
+        extents = [None if extent < 0 else extent for extent in x.last.shape]
+        return keras.Input(batch_shape=extents, dtype=x.dtype)
+
+    def expect_training(self) -> None:
+        """What a handler says before it adds something that draws random numbers or moves statistics: not when the model predicts."""
+        if self._evaluates:
+            raise UnsupportedArgument("training=True in a call, which would hold in evaluation too; leave it out")
 
     def mark_activation(self, op: str, before: Any, after: Planes) -> None:
-        """Notes a softmax or sigmoid over the last axis: if it ends the model, losses may use what stands before it."""
-        self._last_activation = (before, op, after)
+        """Notes a softmax or sigmoid over the last axis: if it makes an output of the model, losses may use what stands before it."""
+        self._activations[id(after)] = (before, op, after)
 
     def _state(self, variable: Any, shape: Any, order: Any, is_parameter: bool) -> Any:
+        extents = list(variable.shape) if shape is None else shape
         name = self._names.get(id(variable))
         if name is None:
             name = str(variable.path)
@@ -90,82 +133,139 @@ class Capture:
                 name = f"{variable.path}_{number}"
             self._names[id(variable)] = name
             self.result.variables[name] = variable
-            extents = list(variable.shape) if shape is None else shape
             if is_parameter:
                 self._values[name] = self.graph.parameter(name, extents, order or [], bool(variable.trainable))
             else:
                 self._values[name] = self.graph.buffer(name, extents)
-        return self._values[name]
+        value = self._values[name]
+        if list(value.shape) != extents or list(value.order) != list(order or []):
+            raise UnsupportedArgument(f"the weight '{variable.path}', which another layer reads in another form")
+        return value
 
     # The walk.
 
-    def _walk(self, functional: Any, known: dict[int, Any], prefix: str) -> list[Any]:
-        for depth in sorted(functional._nodes_by_depth, reverse=True):
-            for node in functional._nodes_by_depth[depth]:
+    def _walk(self, function: Any, known: dict[int, Any], prefix: str, heeds_modes: bool = False) -> list[Any]:
+        """Values of the outputs. In a model's own graph Keras overrides a `training=` of single calls; in a followed `call` it counts."""
+        outer, self._heeds_modes = self._heeds_modes, heeds_modes
+        for depth in sorted(function._nodes_by_depth, reverse=True):
+            for node in function._nodes_by_depth[depth]:
                 if node.is_input or node.operation is None:
                     continue
-                inputs = [known.get(id(t)) for t in node.arguments.keras_tensors]
-                if any(value is None for value in inputs):
+                if any(known.get(id(t)) is None for t in node.arguments.keras_tensors):
                     continue  # follows from a problem that is listed already
-                results = self._operation(node, inputs, prefix)
+                results = self._operation(node, known, prefix)
                 for tensor, value in zip(node.outputs, results or [self._stand_in(t) for t in node.outputs], strict=False):
                     known[id(tensor)] = value
-        return [known.get(id(t)) for t in functional.outputs]
+        self._heeds_modes = outer
+        return [known.get(id(t)) for t in function.outputs]
 
     def _stand_in(self, tensor: Any) -> Any:
         """For the output of a layer that has a problem, so that the layers behind it are looked at too."""
         extents = [-1, *tensor.shape[1:]]
-        return None if None in extents else Planes(self, last=self.graph.input(tensor.name, extents))
+        return None if None in extents or not tensor.shape else Planes(self, last=self.graph.input(tensor.name, extents))
 
-    def _operation(self, node: Any, inputs: list[Any], prefix: str) -> list[Any]:
-        layer = node.operation
-        path = f"{prefix}{layer.name}"
-        if _is_container(layer):
-            inner = functional_of(layer)
-            return self._walk(inner, dict(zip([id(t) for t in inner.inputs], inputs, strict=True)), f"{path}/")
-        handler = (
-            next((HANDLERS[c] for c in type(layer).__mro__ if c in HANDLERS), None)
-            if type(layer) not in HANDLERS
-            else HANDLERS[type(layer)]
-        )
-        if handler is None or type(layer).call is not _handled_class(type(layer)).call:
-            self.problems.append(f"layer '{path}' ({type(layer).__name__})")
-            return []
-        problem = _regularised(layer)
-        if problem:
-            self.problems.append(f"layer '{path}' ({type(layer).__name__}) with {problem}")
-        self.path = path
+    def _operation(self, node: Any, known: dict[int, Any], prefix: str) -> list[Any]:
+        operation = node.operation
+        before = self.path, self.outputs, self.training
+        self.path, self.outputs = f"{prefix}{operation.name}", node.outputs
+        who = f"{'layer' if isinstance(operation, keras.Layer) else 'operation'} '{self.path}' ({type(operation).__name__})"
         try:
-            return [handler(self, layer, *inputs)]
+            args, kwargs = node.arguments.convert(lambda x: known[id(x)] if isinstance(x, keras.KerasTensor) else x)
+            if isinstance(operation, keras.Layer):
+                return self._layer(node, args, {key: value for key, value in kwargs.items() if _is_given(value)})
+            return _as_list(_handler_of_operation(operation)(self, operation, *args, **kwargs))
         except UnsupportedArgument as reason:
-            self.problems.append(f"layer '{path}' ({type(layer).__name__}) with {reason}")
+            self.problems.append(f"{who} with {reason}" if str(reason) else who)
         except errors.N2D2Error as reason:
-            self.problems.append(str(reason))
+            self.problems.append(f"{who}: {reason}")
+        finally:
+            self.path, self.outputs, self.training = before
         return []
 
+    def _layer(self, node: Any, args: Any, kwargs: dict[str, Any]) -> list[Any]:
+        layer = node.operation
+        mode = kwargs.pop("training", None)
+        if self._heeds_modes and mode is not None:
+            self.training = bool(mode)
+        if is_container(layer):
+            if kwargs:
+                raise UnsupportedArgument(f"{', '.join(kwargs)} in its call")
+            inner = functional_of(layer)
+            return self._walk(inner, inner_inputs(inner, args, self._reshaped), f"{self.path}/")
+        problem = _regularised(layer)
+        if problem:
+            self.problems.append(f"layer '{self.path}' ({type(layer).__name__}) with {problem}")
+        handler = _handler_of_layer(layer)
+        if handler is not None and not (kwargs and getattr(handler, "inlines_keywords", False)):
+            if kwargs:
+                raise UnsupportedArgument(f"{', '.join(kwargs)} in its call")
+            tensors = [x for x in keras.tree.flatten(args) if isinstance(x, Planes)]
+            return _channels_first(self, handler, layer, tensors) if _is_channels_first(layer) else _as_list(handler(self, layer, *tensors))
+        return self._inline_layer(node, args, kwargs)
+
+    def _inline_layer(self, node: Any, args: Any, kwargs: dict[str, Any]) -> list[Any]:
+        """A layer without handler: its `call` is followed once, on symbolic tensors, in the mode of this walk."""
+        traced = inline_layer(node, self.training, self.symbol, args, kwargs)
+        tensors = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, Planes)]
+        weights = [Planes(self, last=self.parameter(variable)) for variable in traced.variables]
+        return self._inlined(traced, tensors + weights, f"{self.path}/")
+
+    def _inlined(self, traced: Any, values: list[Planes], prefix: str) -> list[Any]:
+        try:
+            known = dict(zip([id(t) for t in traced.inputs], values, strict=True))
+            return self._walk(traced.function, known, prefix, heeds_modes=True)
+        finally:
+            forget(traced.function)
+
+    def _reshaped(self, x: Planes, shape: list[int]) -> Planes:
+        return Planes(self, last=self.node("Reshape", [x.last], {"shape": shape}))
+
     def _finish(self, outputs: list[Planes]) -> None:
-        """In training a model that ends in softmax or sigmoid gives what stands before it; in evaluation both."""
-        if len(outputs) == 1 and self._last_activation is not None and self._last_activation[2] is outputs[0]:
-            before, self.result.activation, _ = self._last_activation
-            if not self.training:
-                self.graph.output(outputs[0].last)
-            self.graph.output(before)
-            return
-        for output in outputs:
-            self.graph.output(output.last)
+        """In training the model's outputs, those of a softmax or sigmoid replaced by its input; in evaluation all outputs, then these inputs."""
+        marked = [self._activations.get(id(output)) for output in outputs]
+        self.result.activations = ["" if mark is None else mark[1] for mark in marked]
+        for output, mark in zip(outputs, marked, strict=True):
+            self.graph.output(mark[0] if mark is not None and self.training else output.last)
+        if not self.training:
+            for mark in marked:
+                if mark is not None:
+                    self.graph.output(mark[0])
 
 
-def functional_of(model: Any) -> Any:
-    """The Functional behind a Sequential or Functional model."""
-    return model._functional if isinstance(model, keras.Sequential) else model
+def _is_channels_first(layer: Any) -> bool:
+    return getattr(layer, "data_format", None) == "channels_first"
 
 
-def _is_container(layer: Any) -> bool:
-    return isinstance(layer, keras.Sequential) or type(layer).__name__ == "Functional" or type(layer) is keras.Model
+def _channels_first(capture: Capture, handler: Any, layer: Any, tensors: list[Planes]) -> list[Planes]:
+    """Such a layer's tensors lie as ONNX operators read them already."""
+    activation = getattr(layer, "activation", keras.activations.relu)
+    if activation in (keras.activations.softmax, keras.activations.log_softmax, keras.activations.glu):
+        raise UnsupportedArgument("an activation over the last axis and data_format='channels_first'; use channels_last")
+    results = _as_list(handler(capture, layer, *[Planes(capture, first=x.last) for x in tensors]))
+    return [Planes(capture, last=y.first) for y in results]
 
 
-def _handled_class(cls: type) -> Any:
-    return next((c for c in cls.__mro__ if c in HANDLERS), cls)
+def _handler_of_layer(layer: Any) -> Any:
+    """The handler of the layer's class; none when a subclass has a `call` of its own."""
+    cls: Any = next((c for c in type(layer).__mro__ if c in HANDLERS), None)
+    return None if cls is None or type(layer).call is not cls.call else HANDLERS[cls]
+
+
+def _handler_of_operation(operation: Any) -> Any:
+    handler = HANDLERS.get(type(operation), OPERATIONS.get(type(operation).__name__))
+    held = [name for name, value in vars(operation).items() if isinstance(value, keras.Variable | keras.KerasTensor)]
+    if handler is None or held:
+        raise UnsupportedArgument(f"a tensor as {held[0]}" if held else "")
+    return handler
+
+
+def _is_given(value: Any) -> bool:
+    """Keras hands over a mask for every input, and None for those that have none."""
+    return any(leaf is not None for leaf in keras.tree.flatten(value))
+
+
+def _as_list(result: Any) -> list[Any]:
+    return list(result) if isinstance(result, list | tuple) else [result]
 
 
 def _regularised(layer: Any) -> str:

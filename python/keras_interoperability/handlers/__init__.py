@@ -1,16 +1,35 @@
-"""What each Keras layer becomes. A handler takes the capture, the layer and its inputs and returns its output as `Planes`."""
+"""What each Keras layer or operation becomes. A handler takes the capture, the layer and its inputs and returns its output as `Planes`."""
 
-from keras_interoperability.handlers import activation, convolution, core, merging, normalization, pooling, reshaping
-from keras_interoperability.handlers.registry import HANDLERS, register_handler
+from keras_interoperability.handlers import (
+    activation,
+    arithmetic,
+    attention,
+    convolution,
+    core,
+    merging,
+    normalization,
+    pooling,
+    products,
+    reductions,
+    reshaping,
+    shapes,
+)
+from keras_interoperability.handlers.registry import HANDLERS, OPERATIONS, register_handler
 
 __all__ = [
     "HANDLERS",
+    "OPERATIONS",
     "activation",
+    "arithmetic",
+    "attention",
     "convolution",
     "core",
     "merging",
     "normalization",
     "pooling",
+    "products",
+    "reductions",
     "register_handler",
     "reshaping",
+    "shapes",
 ]

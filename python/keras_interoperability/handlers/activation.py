@@ -1,4 +1,4 @@
-"""Activations, as layers and as the `activation=` of other layers."""
+"""Activations: as layers, as operations, and as the `activation=` of other layers."""
 
 from __future__ import annotations
 
@@ -6,28 +6,27 @@ from typing import Any
 
 import keras
 
-from keras_interoperability.handlers.registry import UnsupportedArgument, register_handler
+from keras_interoperability.handlers.arithmetic import join
+from keras_interoperability.handlers.registry import operation, register_handler, without_keywords
 from keras_interoperability.planes import Planes
 
 
 def activate(capture: Any, x: Planes, activation: Any) -> Planes:
-    """The layer's activation function on its result."""
-    name = getattr(activation, "__name__", str(activation)) if activation is not None else "linear"
-    if name == "linear":
+    """The layer's activation function on its result: Keras' own as operations of `keras.ops`, any other by following it."""
+    if activation is None or activation is keras.activations.linear:
         return x
-    if name == "relu":
-        return x.map("Relu")
-    if name == "tanh":
-        return x.map("Tanh")
-    if name == "sigmoid":
-        return _last(capture, "Sigmoid", x, {})
-    if name == "softmax":
+    return _RECORDS[activation](capture, x) if activation in _RECORDS else capture.inline(activation, x)
+
+
+def softmax(capture: Any, x: Planes, axis: int = -1) -> Planes:
+    """Softmax over one axis of Keras' order."""
+    if axis % x.rank == x.rank - 1:
         return _last(capture, "Softmax", x, {"axis": -1})
-    if name == "log_softmax":
-        return Planes(capture, last=capture.node("LogSoftmax", [x.last], {"axis": -1}))
-    if name == "leaky_relu":
-        return x.map("LeakyRelu", {"alpha": 0.2})
-    raise UnsupportedArgument(f"activation '{name}'")
+    return Planes(capture, last=capture.node("Softmax", [x.last], {"axis": axis}))
+
+
+def _sigmoid(capture: Any, x: Planes) -> Planes:
+    return _last(capture, "Sigmoid", x, {})
 
 
 def _last(capture: Any, op: str, x: Planes, attributes: dict[str, Any]) -> Planes:
@@ -37,6 +36,160 @@ def _last(capture: Any, op: str, x: Planes, attributes: dict[str, Any]) -> Plane
     return after
 
 
+def relu(capture: Any, x: Planes, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Planes:
+    """Keras' general ReLU: x above the threshold up to `max_value`, negative_slope * (x - threshold) below."""
+    if threshold != 0:
+        above = join(capture, "Mul", x, join(capture, "Greater", x, threshold))
+        y = above
+        if negative_slope:
+            below = join(capture, "Mul", x, -1.0)
+            below = join(capture, "Add", below, threshold).map("Relu")
+            y = join(capture, "Sub", y, join(capture, "Mul", below, negative_slope))
+        return y if max_value is None else _capped(y, max_value, negative_slope)
+    y = x.map("LeakyRelu", {"alpha": float(negative_slope)}) if negative_slope else x.map("Relu")
+    return y if max_value is None else _capped(y, max_value, negative_slope)
+
+
+def _capped(y: Planes, most: float, negative_slope: float) -> Planes:
+    return y.map("Clip", {"min": -3.4e38 if negative_slope else 0.0, "max": float(most)})
+
+
+# Keras' functions that are one operator without attributes skip the tracing; the last two do not take symbolic tensors.
+_RECORDS: dict[Any, Any] = {
+    keras.activations.relu: relu,
+    keras.activations.tanh: lambda capture, x: x.map("Tanh"),
+    keras.activations.sigmoid: _sigmoid,
+    keras.activations.softmax: softmax,
+    keras.activations.hard_silu: lambda capture, x: x.map("HardSwish"),
+    keras.activations.mish: lambda capture, x: x.map("Mish"),
+}
+
+
+@operation("ReLU")
+def general_relu(capture: Any, op: Any, x: Any) -> Planes:
+    return relu(capture, capture.value(x), op.negative_slope, op.max_value, op.threshold)
+
+
+@operation("Relu")
+def plain_relu(capture: Any, op: Any, x: Any) -> Planes:
+    return capture.value(x).map("Relu")
+
+
+@operation("Relu6")
+def relu6(capture: Any, op: Any, x: Any) -> Planes:
+    return relu(capture, capture.value(x), max_value=6.0)
+
+
+@operation("Sigmoid")
+def sigmoid(capture: Any, op: Any, x: Any) -> Planes:
+    return _sigmoid(capture, capture.value(x))
+
+
+@operation("Softmax")
+def softmax_operation(capture: Any, op: Any, x: Any) -> Planes:
+    return softmax(capture, capture.value(x), op.axis)
+
+
+@operation("LogSoftmax")
+def log_softmax(capture: Any, op: Any, x: Any) -> Planes:
+    return Planes(capture, last=capture.node("LogSoftmax", [capture.value(x).last], {"axis": op.axis}))
+
+
+@operation("LeakyRelu")
+def leaky_relu(capture: Any, op: Any, x: Any) -> Planes:
+    return relu(capture, capture.value(x), float(op.negative_slope))
+
+
+@operation("Elu", "Celu")
+def elu(capture: Any, op: Any, x: Any) -> Planes:
+    return capture.value(x).map(type(op).__name__, {"alpha": float(op.alpha)})
+
+
+@operation("Selu", "Softplus", "Softsign", "Mish")
+def same_name(capture: Any, op: Any, x: Any) -> Planes:
+    return capture.value(x).map(type(op).__name__)
+
+
+@operation("Gelu")
+def gelu(capture: Any, op: Any, x: Any) -> Planes:
+    return capture.value(x).map("Gelu", {"approximate": "tanh" if op.approximate else "none"})
+
+
+@operation("Silu")
+def silu(capture: Any, op: Any, x: Any) -> Planes:
+    return capture.value(x).map("Swish", {"alpha": 1.0})
+
+
+@operation("HardSigmoid")
+def hard_sigmoid(capture: Any, op: Any, x: Any) -> Planes:
+    return capture.value(x).map("HardSigmoid", {"alpha": 1.0 / 6.0, "beta": 0.5})
+
+
+@operation("SparseSigmoid")
+def sparse_sigmoid(capture: Any, op: Any, x: Any) -> Planes:
+    return capture.value(x).map("HardSigmoid", {"alpha": 0.5, "beta": 0.5})
+
+
+@operation("HardSilu")
+def hard_silu(capture: Any, op: Any, x: Any) -> Planes:
+    return capture.value(x).map("HardSwish")
+
+
+@operation("HardTanh")
+def hard_tanh(capture: Any, op: Any, x: Any) -> Planes:
+    return capture.value(x).map("Clip", {"min": -1.0, "max": 1.0})
+
+
+@operation("SoftShrink", "HardShrink")
+def shrink(capture: Any, op: Any, x: Any) -> Planes:
+    bias = float(op.threshold) if type(op).__name__ == "SoftShrink" else 0.0
+    return capture.value(x).map("Shrink", {"lambd": float(op.threshold), "bias": bias})
+
+
+@operation("TanhShrink")
+def tanh_shrink(capture: Any, op: Any, x: Any) -> Planes:
+    x = capture.value(x)
+    return join(capture, "Sub", x, x.map("Tanh"))
+
+
+@operation("LogSigmoid")
+def log_sigmoid(capture: Any, op: Any, x: Any) -> Planes:
+    return capture.value(x).map("Neg").map("Softplus").map("Neg")
+
+
+@operation("Threshold")
+def threshold(capture: Any, op: Any, x: Any) -> Planes:
+    return _choose(capture, join(capture, "Greater", x, op.threshold), x, op.default_value)
+
+
+@operation("Squareplus")
+def squareplus(capture: Any, op: Any, x: Any) -> Planes:
+    x = capture.value(x)
+    root = join(capture, "Add", join(capture, "Mul", x, x), float(op.b)).map("Sqrt")
+    return join(capture, "Mul", join(capture, "Add", x, root), 0.5)
+
+
+@operation("SparsePlus")
+def sparse_plus(capture: Any, op: Any, x: Any) -> Planes:
+    x = capture.value(x)
+    more = join(capture, "Add", x, 1.0)
+    middle = join(capture, "Mul", join(capture, "Mul", more, more), 0.25)
+    upper = _choose(capture, join(capture, "Less", x, 1.0), middle, x)
+    return _choose(capture, join(capture, "LessOrEqual", x, -1.0), 0.0, upper)
+
+
+@operation("Glu")
+def glu(capture: Any, op: Any, x: Any) -> Planes:
+    x = capture.value(x)
+    axis, half = op.axis % x.rank, x.shape[op.axis] // 2
+    parts = [capture.node("Slice", [x.last], {"axes": [axis], "starts": [s], "ends": [s + half]}) for s in (0, half)]
+    return Planes(capture, last=capture.node("Mul", [parts[0], capture.node("Sigmoid", [parts[1]])]))
+
+
+def _choose(capture: Any, condition: Planes, x: Any, y: Any) -> Planes:
+    return Planes(capture, last=capture.node("Where", [capture.value(v).last for v in (condition, x, y)]))
+
+
 @register_handler(keras.layers.Activation)
 def activation_layer(capture: Any, layer: Any, x: Planes) -> Planes:
     return activate(capture, x, layer.activation)
@@ -44,21 +197,27 @@ def activation_layer(capture: Any, layer: Any, x: Planes) -> Planes:
 
 @register_handler(keras.layers.ReLU)
 def relu_layer(capture: Any, layer: Any, x: Planes) -> Planes:
-    if layer.max_value is not None or layer.threshold != 0:
-        raise UnsupportedArgument(f"max_value={layer.max_value}, threshold={layer.threshold}; only the plain ReLU is supported")
-    return x.map("LeakyRelu", {"alpha": float(layer.negative_slope)}) if layer.negative_slope else x.map("Relu")
+    return relu(capture, x, float(layer.negative_slope), layer.max_value, float(layer.threshold))
 
 
 @register_handler(keras.layers.LeakyReLU)
 def leaky_relu_layer(capture: Any, layer: Any, x: Planes) -> Planes:
-    return x.map("LeakyRelu", {"alpha": float(layer.negative_slope)})
+    return relu(capture, x, float(layer.negative_slope))
+
+
+@register_handler(keras.layers.PReLU)
+def prelu_layer(capture: Any, layer: Any, x: Planes) -> Planes:
+    return Planes(capture, last=capture.node("PRelu", [x.last, capture.parameter(layer.alpha)]))
 
 
 @register_handler(keras.layers.Softmax)
+@without_keywords
 def softmax_layer(capture: Any, layer: Any, x: Planes) -> Planes:
-    if not isinstance(layer.axis, int) or layer.axis % x.rank != x.rank - 1:
-        raise UnsupportedArgument(f"axis={layer.axis}; only the last axis is supported")
-    return _last(capture, "Softmax", x, {"axis": -1})
+    axes = [layer.axis] if isinstance(layer.axis, int) else list(layer.axis)
+    if len(axes) == 1:
+        return softmax(capture, x, axes[0])
+    total = capture.node("ReduceLogSumExp", [x.last], {"axes": sorted(a % x.rank for a in axes), "keepdims": 1})
+    return Planes(capture, last=capture.node("Exp", [capture.node("Sub", [x.last, total])]))
 
 
-__all__ = ["activate"]
+__all__ = ["activate", "relu", "softmax"]

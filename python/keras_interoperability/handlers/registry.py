@@ -1,4 +1,4 @@
-"""The table of handlers, by the layer's class."""
+"""The tables of handlers: for layers by their class, for operations of `keras.ops` by the name of their class."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 Handler = Callable[..., Any]
 HANDLERS: dict[type, Handler] = {}
+OPERATIONS: dict[str, Handler] = {}
 
 
 class UnsupportedArgument(Exception):
@@ -14,7 +15,12 @@ class UnsupportedArgument(Exception):
 
 
 def register_handler(*classes: type) -> Callable[[Handler], Handler]:
-    """Decorator: the function captures layers of these classes.
+    """Decorator: the function captures layers of these classes, and of subclasses that keep their `call`.
+
+    The function gets the capture, the layer and a `Planes` for every input tensor, and returns a `Planes`, or a list of them for several
+    outputs. `x.last` is the value as Keras has it, `x.first` the same with channels on axis 1. `capture.node(operator, values, attributes)`
+    adds an operator by its ONNX name, `capture.parameter(variable)` and `capture.constant(array)` give values, `capture.training` says
+    which of the two graphs is made.
 
     Example:
         >>> @register_handler(MyScale)                                   # doctest: +SKIP
@@ -30,10 +36,21 @@ def register_handler(*classes: type) -> Callable[[Handler], Handler]:
     return register
 
 
-def expect_channels_last(layer: Any) -> None:
-    """Raises for layers that want channels on axis 1."""
-    if getattr(layer, "data_format", "channels_last") != "channels_last":
-        raise UnsupportedArgument("data_format='channels_first'; build the model with channels_last")
+def operation(*names: str) -> Callable[[Handler], Handler]:
+    """Decorator: the function captures operations of these classes; it gets the arguments as they are, tensors as `Planes`."""
+
+    def register(handler: Handler) -> Handler:
+        for name in names:
+            OPERATIONS[name] = handler
+        return handler
+
+    return register
 
 
-__all__ = ["HANDLERS", "Handler", "UnsupportedArgument", "expect_channels_last", "register_handler"]
+def without_keywords(handler: Handler) -> Handler:
+    """Decorator: when such a layer is called with a mask its `call` is followed instead."""
+    handler.inlines_keywords = True  # type: ignore[attr-defined]
+    return handler
+
+
+__all__ = ["HANDLERS", "OPERATIONS", "Handler", "UnsupportedArgument", "operation", "register_handler", "without_keywords"]

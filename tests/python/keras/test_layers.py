@@ -96,20 +96,3 @@ def test_dropout_drops_in_training_alone_and_repeats_with_the_seed():
         session.drop()
     assert np.array_equal(masks[0], masks[1])
     assert not np.array_equal(masks[0], masks[2])
-
-
-def test_users_can_teach_their_own_layer():
-    class Twice(layers.Layer):
-        def call(self, x):
-            return x * 2
-
-    model = keras.Sequential([keras.Input((4,)), layers.Dense(3), Twice()])
-    with pytest.raises(NotImplementedError, match="Twice"):
-        interop.wrap(model, 4)
-
-    @interop.register_handler(Twice)
-    def twice(capture, layer, x):
-        return type(x)(capture, last=capture.node("Add", [x.last, x.last]))
-
-    x = np.random.default_rng(0).standard_normal((5, 4)).astype("float32")
-    assert np.allclose(interop.wrap(model, 4).predict(x, verbose=0), model.predict(x, verbose=0), atol=1e-6)

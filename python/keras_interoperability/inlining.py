@@ -1,0 +1,174 @@
+"""Follows the `call` of a layer on symbolic tensors: what it does appears as a graph of Keras operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras.src.backend.common import global_state
+from keras.src.layers.layer import CallContext
+from keras.src.ops.function import Function
+
+from keras_interoperability.handlers.registry import UnsupportedArgument
+
+_NOT_INLINED = (
+    keras.layers.RNN,
+    keras.layers.Bidirectional,
+    keras.layers.SpectralNormalization,
+    keras.layers.ActivityRegularization,
+    keras.layers.BatchNormalization,
+)
+
+
+@dataclass
+class Traced:
+    """The operations between symbolic inputs (tensors first, then weights) and outputs."""
+
+    function: Any
+    inputs: list[Any]
+    variables: list[Any]
+
+
+def inline_function(function: Callable[..., Any], inputs: list[Any]) -> Traced:
+    """Traces `function(*inputs)`; raises UnsupportedArgument when it cannot be followed."""
+    with _unchanging_state() as reason:
+        outputs = _called(function, tuple(inputs), {}, getattr(function, "__name__", type(function).__name__))
+    reason.check()
+    return Traced(Function(inputs, outputs), inputs, [])
+
+
+def inline_layer(node: Any, training: bool, symbol: Callable[[Any], Any], args: Any, kwargs: dict[str, Any]) -> Traced:
+    """Traces the layer's `call` in one mode.
+
+    Its own weights become symbolic inputs too, so that an operation on a weight alone is followed and not computed once for all.
+    """
+    layer = node.operation
+    if isinstance(layer, _NOT_INLINED) or getattr(layer, "seed_generator", None) is not None or _is_preprocessing(layer):
+        raise UnsupportedArgument(_advice(layer))
+    fresh: list[Any] = []
+
+    def replaced(x: Any) -> Any:
+        if not hasattr(x, "last"):
+            return x
+        fresh.append(symbol(x))
+        return fresh[-1]
+
+    inner_args = keras.tree.map_structure(replaced, args)
+    inner_kwargs = keras.tree.map_structure(replaced, kwargs)
+    if getattr(layer, "_call_has_training_arg", False):
+        inner_kwargs["training"] = training
+    losses = len(layer.losses)
+    with _symbolic_weights(layer) as weights, _unchanging_state() as reason, _mode(layer, training):
+        outputs = _called(layer.call, inner_args, inner_kwargs, "call")
+    reason.check()
+    if len(layer.losses) != losses:
+        raise UnsupportedArgument("add_loss in its call")
+    inputs = [*fresh, *[tensor for _, tensor in weights]]
+    return Traced(Function(inputs, outputs), inputs, [variable for variable, _ in weights])
+
+
+def forget(function: Any) -> None:
+    """Takes the traced calls off the user's layers."""
+    for node in [node for nodes in function._nodes_by_depth.values() for node in nodes]:
+        operation = node.operation
+        if node in operation._inbound_nodes:
+            operation._inbound_nodes.remove(node)
+        for tensor in node.arguments.keras_tensors:
+            giver = tensor._keras_history.operation
+            if giver is not None and node in giver._outbound_nodes:
+                giver._outbound_nodes.remove(node)
+
+
+def first_sentence(error: Exception) -> str:
+    """What went wrong in the user's code, in few words."""
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0].split('. ')[0]}"
+
+
+def _called(function: Any, args: Any, kwargs: Any, name: str) -> Any:
+    try:
+        outputs = function(*args, **kwargs)
+    except Exception as error:  # whatever the user's code raises
+        raise UnsupportedArgument(
+            f"a {name} that cannot be followed on symbolic tensors ({first_sentence(error)}); "
+            "write it with keras.ops and without branches on values"
+        ) from error
+    if not all(isinstance(x, keras.KerasTensor) for x in keras.tree.flatten(outputs)):
+        raise UnsupportedArgument(f"a {name} that does not return what it computes from its inputs")
+    return outputs
+
+
+@contextmanager
+def _symbolic_weights(layer: Any) -> Iterator[list[tuple[Any, Any]]]:
+    """While it lasts the layer's own attributes that hold weights hold symbolic tensors."""
+    held = {key: value for key, value in layer.__dict__.items() if isinstance(value, keras.Variable)}
+    tensors: dict[int, tuple[Any, Any]] = {}
+    for variable in held.values():
+        tensors.setdefault(id(variable), (variable, keras.Input(batch_shape=variable.shape, dtype=variable.dtype)))
+    try:
+        for key, variable in held.items():
+            layer.__dict__[key] = tensors[id(variable)][1]
+        yield list(tensors.values())
+    finally:
+        layer.__dict__.update(held)
+
+
+@contextmanager
+def _mode(layer: Any, training: bool) -> Iterator[None]:
+    """Calls of layers inside see the mode as they would inside the layer's own `__call__`."""
+    context = CallContext(entry_layer=layer)
+    context.training = training
+    outer = global_state.get_global_attribute("current_call_ctx")
+    global_state.set_global_attribute("current_call_ctx", context)
+    try:
+        yield
+    finally:
+        global_state.set_global_attribute("current_call_ctx", outer)
+
+
+class _Watch(keras.StatelessScope):
+    """Sees reads and writes of variables: what is computed from a value that was read would stay for good."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._read: list[str] = []
+
+    def get_current_value(self, variable: Any) -> Any:
+        """Keras asks when the value of a variable is needed."""
+        self._read.append(variable.path)
+        return super().get_current_value(variable)
+
+    def check(self) -> None:
+        """Raises UnsupportedArgument when something was read or written."""
+        if self.state_mapping:
+            raise UnsupportedArgument("a call that draws random numbers or changes state; n2d2 would do so once, not at every step")
+        if self._read:
+            raise UnsupportedArgument(
+                f"a call that reads the value of '{self._read[0]}'; make weights attributes of the layer that uses them, outside of lists"
+            )
+
+
+@contextmanager
+def _unchanging_state() -> Iterator[_Watch]:
+    with _Watch() as scope:
+        yield scope
+
+
+def _is_preprocessing(layer: Any) -> bool:
+    return type(layer).__module__.startswith("keras.src.layers.preprocessing") and type(layer).__name__.startswith(
+        ("Random", "Aug", "CutMix", "MixUp", "AutoContrast")
+    )
+
+
+def _advice(layer: Any) -> str:
+    if _is_preprocessing(layer):
+        return "random augmentation; apply it to the data before the model: dataset.map(lambda x, y: (augment(x, training=True), y))"
+    if getattr(layer, "seed_generator", None) is not None:
+        return "random numbers in its call"
+    return ""
+
+
+__all__ = ["Traced", "first_sentence", "forget", "inline_function", "inline_layer"]
