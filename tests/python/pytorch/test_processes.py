@@ -1,4 +1,4 @@
-"""Several processes: DistributedDataParallel, DataLoader workers, fork, both orders of import, and memory over many steps."""
+"""Several processes and threads: DistributedDataParallel, DataLoader workers, fork, both orders of import, and memory over many steps."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ import os
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import torch
+from torch_twins import SHAPE, cross_entropy, digit_batch, digit_net
+
+import pytorch_interoperability as interop
 
 PREFIX = """
 import copy, gc, json, os, sys
@@ -154,6 +159,24 @@ def test_data_loader_workers_and_fork():
     """
     child, parent = run(code).splitlines()
     assert child == parent
+
+
+def test_python_threads_share_a_block():
+    """Each thread has its own rows and gets its own gradients."""
+    net = digit_net()
+    block = interop.wrap(net, SHAPE, update="torch")
+    parameters = list(net.parameters())
+    sizes = [3, 17, 8, 40] * 8
+
+    def gradients(rows: int) -> list[torch.Tensor]:
+        x, y = digit_batch(rows, rows)
+        return list(torch.autograd.grad(cross_entropy(block(x), y), parameters))
+
+    expected = {rows: gradients(rows) for rows in set(sizes)}
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(gradients, sizes))
+    for rows, mine in zip(sizes, found, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(mine, expected[rows], strict=True)), rows
 
 
 def test_both_orders_of_import():

@@ -93,6 +93,20 @@ def test_gan_that_does_not_freeze():
 
 
 @pytest.mark.parametrize("update", MODES)
+def test_freezing_in_every_step_builds_no_plan_twice(update):
+    _, discriminator = generator_and_discriminator()
+    block = interop.wrap(discriminator, (12, 64), update=update)
+    x = digit_batch(0)[0].flatten(1).requires_grad_()
+    made = []
+    for _ in range(4):
+        for on in (False, True):
+            block.requires_grad_(on)
+            block(x).sum().backward()
+            made.append(block._engine().network.plans_made)
+    assert made[2:] == [made[1]] * 6
+
+
+@pytest.mark.parametrize("update", MODES)
 def test_siamese(update):
     def script(team):
         (net,) = team.nets
