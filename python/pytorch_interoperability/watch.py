@@ -36,7 +36,7 @@ class Watch:
         for owner, children in self._children:
             if [*owner.values()] != children:
                 return False
-        if any(self._without_hooks) or any(list(h.values()) != before for h, before in self._with_hooks):
+        if any(self._without_hooks) or (self._with_hooks and any(list(h.values()) != before for h, before in self._with_hooks)):
             return False
         return not self._tied or all(first.get(name) is second.get(other) for first, name, second, other in self._tied)
 
