@@ -11,7 +11,7 @@ MEASURES = {
     "loader": "the tutorial's loop with a DataLoader of two workers, per step (ms)",
     "predict1": "inference of one row, NumPy in and out (ms)",
     "predict128": "inference of 128 rows, NumPy in and out (ms)",
-    "startup": "from the framework's import to the end of the first step, in a fresh process (ms)",
+    "startup": "from the framework's import to the end of the first step, in a fresh process; Keras `fit` for mnist_* (ms)",
     "memory": "peak resident memory of a process that trains (MiB)",
 }
 UNITS = {"memory": "MiB"}
@@ -124,8 +124,8 @@ PEERS = {
         PeerKind("tf_graph", "with_tensorflow", "tensorflow", CALLS),
         PeerKind("tf_xla", "with_tensorflow", "tensorflow", CALLS),
         PeerKind("jax_jit", "with_jax", "jax", CALLS, KERAS_NETS),
-        PeerKind("keras_fit", "fit_loop", "tensorflow", ("loop",), KERAS_NETS),
-        PeerKind("keras_jax_fit", "fit_loop", "jax", ("loop",), KERAS_NETS, environment={"KERAS_BACKEND": "jax"}),
+        PeerKind("keras_fit", "fit_loop", "tensorflow", ("loop", "startup"), KERAS_NETS),
+        PeerKind("keras_jax_fit", "fit_loop", "jax", ("loop", "startup"), KERAS_NETS, environment={"KERAS_BACKEND": "jax"}),
     ]
 }
 
@@ -143,6 +143,8 @@ def workload_of(name: str) -> Workload:
 def offers(peer: PeerKind, workload: Workload, measure: str) -> bool:
     """Whether the peer has this network and measure."""
     if measure == "loop" and not workload.loop:
+        return False
+    if measure == "startup" and "fit" in peer.module and workload.loop != "fit":
         return False
     if measure == "loader" and workload.loop != "tutorial":
         return False

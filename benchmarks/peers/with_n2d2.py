@@ -13,7 +13,7 @@ from runner import Runner, batches, fastest, inputs, stepping
 
 def make(workload: Workload, kind: PeerKind, measure: str) -> Runner:
     """Work for the worker."""
-    if measure == "loop" and workload.loop == "fit":
+    if measure in ("loop", "startup") and workload.loop == "fit":
         import fit_loop
 
         return fit_loop.make(workload, kind, measure)

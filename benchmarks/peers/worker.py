@@ -76,7 +76,7 @@ def main(name: str, peer: str, measure: str) -> None:
     arrays(workload, workload.batch * BATCHES)  # kept: reading the data is not the framework's start, nor its memory
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew, see proc(5)
     start = time.perf_counter()
-    runner = importlib.import_module(kind.module).make(workload, kind, "step" if measure == "startup" else measure)
+    runner = importlib.import_module(kind.module).make(workload, kind, measure)
     loss = runner.run(1)
     value = (time.perf_counter() - start) * 1e3
     if measure == "memory":

@@ -24,13 +24,13 @@ class Captured:
     graph: Any
     variables: dict[str, Any] = field(default_factory=dict)
     """In the order of the model's."""
-    activation: str = ""
-    """Operator of the last activation ("Softmax", "Sigmoid") when the graph gives its input beside the output."""
+    activations: list[str] = field(default_factory=list)
+    """Of every output of the model: the operator that makes it ("Softmax", "Sigmoid") when the graph gives that one's input too, else ""."""
     is_random: bool = False
 
 
 class Capture:
-    """One walk. Handlers use `node`, `parameter`, `buffer`, `constant`, `value`, `inline`, `training` and `outputs`."""
+    """One walk. Handlers use `node`, `parameter`, `buffer`, `constant`, `value`, `inline`, `layer`, `training`, `outputs`."""
 
     def __init__(self, model: Any, training: bool) -> None:
         self.training = training
@@ -45,7 +45,7 @@ class Capture:
         self._model = model
         self._names: dict[int, str] = {}
         self._values: dict[str, Any] = {}
-        self._last_activation: tuple[Any, str, Planes] | None = None
+        self._activations: dict[int, tuple[Any, str, Planes]] = {}
 
     def run(self) -> Captured:
         """The graph; raises one UnsupportedError that lists every layer that has no counterpart."""
@@ -119,8 +119,8 @@ class Capture:
             raise UnsupportedArgument("training=True in a call, which would hold in evaluation too; leave it out")
 
     def mark_activation(self, op: str, before: Any, after: Planes) -> None:
-        """Notes a softmax or sigmoid over the last axis: if it ends the model, losses may use what stands before it."""
-        self._last_activation = (before, op, after)
+        """Notes a softmax or sigmoid over the last axis: if it makes an output of the model, losses may use what stands before it."""
+        self._activations[id(after)] = (before, op, after)
 
     def _state(self, variable: Any, shape: Any, order: Any, is_parameter: bool) -> Any:
         extents = list(variable.shape) if shape is None else shape
@@ -172,7 +172,7 @@ class Capture:
         try:
             args, kwargs = node.arguments.convert(lambda x: known[id(x)] if isinstance(x, keras.KerasTensor) else x)
             if isinstance(operation, keras.Layer):
-                return self._layer(node, args, {key: value for key, value in kwargs.items() if _is_given(value)})
+                return self.layer(operation, args, {key: value for key, value in kwargs.items() if _is_given(value)})
             return _as_list(_handler_of_operation(operation)(self, operation, *args, **kwargs))
         except UnsupportedArgument as reason:
             self.problems.append(f"{who} with {reason}" if str(reason) else who)
@@ -182,8 +182,8 @@ class Capture:
             self.path, self.outputs, self.training = before
         return []
 
-    def _layer(self, node: Any, args: Any, kwargs: dict[str, Any]) -> list[Any]:
-        layer = node.operation
+    def layer(self, layer: Any, args: Any, kwargs: dict[str, Any]) -> list[Any]:
+        """Outputs of a layer that is called with `args`, a structure of `Planes`, under the path of the moment."""
         mode = kwargs.pop("training", None)
         if self._heeds_modes and mode is not None:
             self.training = bool(mode)
@@ -196,16 +196,16 @@ class Capture:
         if problem:
             self.problems.append(f"layer '{self.path}' ({type(layer).__name__}) with {problem}")
         handler = _handler_of_layer(layer)
-        if handler is not None and not (kwargs and getattr(handler, "inlines_keywords", False)):
-            if kwargs:
-                raise UnsupportedArgument(f"{', '.join(kwargs)} in its call")
-            tensors = [x for x in keras.tree.flatten(args) if isinstance(x, Planes)]
-            return _channels_first(self, handler, layer, tensors) if _is_channels_first(layer) else _as_list(handler(self, layer, *tensors))
-        return self._inline_layer(node, args, kwargs)
+        if handler is None or (kwargs and getattr(handler, "inlines_keywords", False)):
+            return self._inline_layer(layer, args, kwargs)
+        if kwargs:
+            raise UnsupportedArgument(f"{', '.join(kwargs)} in its call")
+        tensors = [x for x in keras.tree.flatten(args) if isinstance(x, Planes)]
+        return _channels_first(self, handler, layer, tensors) if _is_channels_first(layer) else _as_list(handler(self, layer, *tensors))
 
-    def _inline_layer(self, node: Any, args: Any, kwargs: dict[str, Any]) -> list[Any]:
+    def _inline_layer(self, layer: Any, args: Any, kwargs: dict[str, Any]) -> list[Any]:
         """A layer without handler: its `call` is followed once, on symbolic tensors, in the mode of this walk."""
-        traced = inline_layer(node, self.training, self.symbol, args, kwargs)
+        traced = inline_layer(layer, self.training, self.symbol, args, kwargs)
         tensors = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, Planes)]
         weights = [Planes(self, last=self.parameter(variable)) for variable in traced.variables]
         return self._inlined(traced, tensors + weights, f"{self.path}/")
@@ -221,15 +221,15 @@ class Capture:
         return Planes(self, last=self.node("Reshape", [x.last], {"shape": shape}))
 
     def _finish(self, outputs: list[Planes]) -> None:
-        """In training a model that ends in softmax or sigmoid gives what stands before it; in evaluation both."""
-        if len(outputs) == 1 and self._last_activation is not None and self._last_activation[2] is outputs[0]:
-            before, self.result.activation, _ = self._last_activation
-            if not self.training:
-                self.graph.output(outputs[0].last)
-            self.graph.output(before)
-            return
-        for output in outputs:
-            self.graph.output(output.last)
+        """In training the model's outputs, those of a softmax or sigmoid replaced by its input; in evaluation all outputs, then these inputs."""
+        marked = [self._activations.get(id(output)) for output in outputs]
+        self.result.activations = ["" if mark is None else mark[1] for mark in marked]
+        for output, mark in zip(outputs, marked, strict=True):
+            self.graph.output(mark[0] if mark is not None and self.training else output.last)
+        if not self.training:
+            for mark in marked:
+                if mark is not None:
+                    self.graph.output(mark[0])
 
 
 def _is_channels_first(layer: Any) -> bool:

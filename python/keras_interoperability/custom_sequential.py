@@ -13,6 +13,7 @@ import tensorflow as tf
 from keras_interoperability.capture import functional_of
 from keras_interoperability.checkpoint import keep_state
 from keras_interoperability.feed import feed_evaluate, feed_fit, feed_predict
+from keras_interoperability.general import structured
 from keras_interoperability.session import Session
 from keras_interoperability.solvers import SolverProxy, optimizer_and_solver
 from keras_interoperability.steps import Steps, predict_steps, repeated
@@ -176,10 +177,8 @@ class CustomSequential(keras.Sequential):
         if not plain or not _no_tape() or any(x.shape[0] == 0 for x in keras.tree.flatten(inputs)):
             return self._functional.call(inputs, training=training, mask=mask)
         self._session.mirror.check()
-        outputs = self._session.evaluate(self._session.inputs_of(inputs))
-        if self._session.evaluation.activation:
-            outputs = outputs[:1]
-        return keras.tree.pack_sequence_as(self._functional._outputs_struct, [tf.constant(o) for o in outputs])
+        outputs = self._session.evaluate(self._session.inputs.arrays(inputs)).outputs
+        return structured(self, [tf.constant(o) for o in outputs])
 
     # Looking into it.
 

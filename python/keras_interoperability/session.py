@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from keras_interoperability.capture import Capture, Captured
+from keras_interoperability.capture import Capture, Captured, functional_of
+from keras_interoperability.inputs import Inputs
 from keras_interoperability.mirror import Mirror
-from n2d2 import errors, global_variables
+from n2d2 import global_variables
 from n2d2._engine import engine
 from n2d2.solver import Solver
 
 Array = npt.NDArray[Any]
 
 
-@dataclass(frozen=True)
-class _Slot:
-    """An input of the graph; -1 stands for the rows."""
+class Evaluated(NamedTuple):
+    """What the model gives in evaluation, output by output."""
 
-    name: str
-    shape: list[int]
-    tail: tuple[int, ...]
+    outputs: list[Array]
+    raws: list[Array]
+    """What stands before the softmax or sigmoid that makes the output; else the output itself."""
 
 
 class Session:
@@ -40,7 +39,8 @@ class Session:
         self.solvers: dict[str, Solver] = {}
         self._trained: list[str] = []
         self._state = 0
-        self._inputs = [_Slot(value.name, list(value.shape), tuple(value.shape[1:])) for value in self.evaluation.graph.inputs]
+        reader = next((str(node.path) for node in self.evaluation.graph.nodes if node.op != "Transpose"), "")
+        self.inputs = Inputs(functional_of(model)._inputs_struct, self.evaluation.graph.inputs, reader)
         self._evaluated = _shapes(self.evaluation)
 
     def compile(self, solver: Solver) -> None:
@@ -77,49 +77,17 @@ class Session:
         """The parameters that get gradients, in the order of the model."""
         return list(self._trained)
 
-    def inputs_of(self, x: Any) -> list[Array]:
-        """The batch as the graph's inputs; raises ShapeError naming the input."""
-        slots = self._inputs
-        if isinstance(x, dict):
-            missing = [slot.name for slot in slots if slot.name not in x]
-            if missing:
-                raise errors.ValueError(f"input '{missing[0]}' is missing; got {', '.join(map(str, x))}")
-            parts = [x[slot.name] for slot in slots]
-        else:
-            parts = list(x) if isinstance(x, list | tuple) else [x]
-        if len(parts) != len(slots):
-            raise errors.ValueError(f"expected {len(slots)} inputs, got {len(parts)}")
-        return [self._input(slot, np.asarray(part)) for slot, part in zip(slots, parts, strict=True)]
-
-    def _input(self, slot: _Slot, array: Array) -> Array:
-        if array.shape[1:] == slot.tail and array.dtype == np.float32:
-            return np.ascontiguousarray(array)
-        expected = slot.shape
-        if array.ndim == len(expected) - 1 and expected[-1] == 1:
-            array = array[..., None]
-        elif array.ndim == len(expected) + 1 and array.shape[-1] == 1:
-            array = array[..., 0]
-        if array.ndim != len(expected) or list(array.shape[1:]) != expected[1:]:
-            wanted = ", ".join(["N", *map(str, expected[1:])])
-            raise errors.ShapeError(
-                f"input '{slot.name}' (read by layer '{self._first_layer()}'): expected [{wanted}], got {list(array.shape)}"
-            )
-        if array.dtype.kind not in "fiub":
-            raise errors.TypeError(f"input '{slot.name}': expected numbers, got {array.dtype}")
-        return np.ascontiguousarray(array, np.float32)
-
-    def _first_layer(self) -> str:
-        return next((str(node.path) for node in self.evaluation.graph.nodes if node.op != "Transpose"), "")
-
-    def evaluate(self, xs: list[Array]) -> list[Array]:
-        """The model's outputs; behind them, for a model that ends in softmax or sigmoid, what stands before it."""
+    def evaluate(self, xs: list[Array]) -> Evaluated:
+        """The model's outputs."""
         rows = len(xs[0])
-        outputs = _empty(self._evaluated, rows)
-        self.network.forward([x.ctypes.data for x in xs], rows, [o.ctypes.data for o in outputs])
-        return outputs
+        arrays = _empty(self._evaluated, rows)
+        self.network.forward([x.ctypes.data for x in xs], rows, [a.ctypes.data for a in arrays])
+        activations = self.evaluation.activations
+        outputs, further = arrays[: len(activations)], iter(arrays[len(activations) :])
+        return Evaluated(outputs, [next(further) if kind else output for kind, output in zip(activations, outputs, strict=True)])
 
     def forward(self, xs: list[Array]) -> list[Array]:
-        """Outputs in training, kept for `backward`. The inputs stay as they are until then."""
+        """The model's outputs in training, kept for `backward`; of a softmax or sigmoid what stands before it. The inputs stay as they are."""
         rows = len(xs[0])
         outputs = _empty(self._forwarded, rows)
         key = global_variables.next_key() if self.training.is_random else 0
@@ -130,7 +98,7 @@ class Session:
         return outputs
 
     def backward(self, gradients: list[Array]) -> None:
-        """Back-propagates the gradients of the outputs and updates the weights."""
+        """Back-propagates the gradients of what `forward` gave and updates the weights."""
         state, self._state = self._state, 0
         self.network.backward(state, [g.ctypes.data for g in gradients])
         self.network.update()
@@ -151,4 +119,4 @@ def _empty(shapes: list[list[int]], rows: int) -> list[Array]:
     return [np.empty([-d * rows if d < 0 else d for d in shape], np.float32) for shape in shapes]
 
 
-__all__ = ["Session"]
+__all__ = ["Array", "Evaluated", "Session"]

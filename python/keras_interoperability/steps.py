@@ -9,13 +9,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_interoperability.general import General, structured
 from keras_interoperability.mirror import Counter
 from keras_interoperability.native import Compiled
 from keras_interoperability.rates import Rate
 from keras_interoperability.session import Array, Session
 from n2d2.solver import Solver
-
-ACTIVATIONS = {"": lambda x: x, "Softmax": keras.activations.softmax, "Sigmoid": keras.activations.sigmoid}
 
 
 class Steps:
@@ -31,13 +30,13 @@ class Steps:
         self.rate = Rate(model.optimizer, solver, self.counter)
         self.native: Compiled | None = None
         self._not_native: set[Any] = set()
-        self._traced: tuple[Callable[..., Any], Callable[..., Any]] | None = None
+        self._general: General | None = None
 
     def train(self, data: Any) -> Any:
         """One batch: forward, loss, backward, update. Returns Keras' logs."""
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
         session = self._session
-        outputs = session.forward(session.inputs_of(x))
+        outputs = session.forward(session.inputs.arrays(x))
         try:
             y_array, weights_array = _array(y), None if weights is None else _array(weights)
             native = self._native(y_array, weights_array, outputs)
@@ -45,8 +44,7 @@ class Steps:
                 gradients = [native.train(outputs[0], y_array, weights_array)]
                 logs = native.logs()
             else:
-                gradients, logs = self._general()[0](y, [tf.constant(o) for o in outputs], weights)
-                gradients = [np.ascontiguousarray(g) for g in gradients]
+                gradients, logs = self._by_keras().train(y, outputs, weights)
             self.rate.push()
             session.backward(gradients)
         finally:
@@ -57,22 +55,21 @@ class Steps:
     def test(self, data: Any) -> Any:
         """One batch of evaluation. Returns Keras' logs."""
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
-        outputs = self._session.evaluate(self._session.inputs_of(x))
-        raw = outputs[1:] if self._session.evaluation.activation else outputs
+        outputs, raws = self._session.evaluate(self._session.inputs.arrays(x))
         y_array, weights_array = _array(y), None if weights is None else _array(weights)
-        native = self._native(y_array, weights_array, raw)
+        native = self._native(y_array, weights_array, raws)
         if native is not None:
-            native.evaluate(raw[0], outputs[0], y_array, weights_array)
+            native.evaluate(raws[0], outputs[0], y_array, weights_array)
             return native.logs()
-        return self._general()[1](y, [tf.constant(o) for o in raw], weights)
+        return self._by_keras().evaluate(y, raws, weights)
 
     def _native(self, y: Array, weights: Array | None, outputs: list[Array]) -> Compiled | None:
         """Loss and metrics in NumPy, if they are all known and the batch has the usual form."""
         native = self.native
-        if native is None and len(outputs) == 1 and not keras.tree.is_nested(self._model._functional._outputs_struct):
+        if native is None and len(outputs) == 1 and not isinstance(self._model._functional._outputs_struct, dict):
             form = (y.shape[1:], y.dtype.kind)
             if form not in self._not_native:
-                native = self.native = Compiled.of(self._model, self._session.training.activation, y, outputs[0])
+                native = self.native = Compiled.of(self._model, self._session.training.activations[0], y, outputs[0])
                 if native is None:
                     self._not_native.add(form)
         if native is not None and native.fits(y, weights):
@@ -81,12 +78,12 @@ class Steps:
             return native
         return None
 
-    def _general(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    def _by_keras(self) -> General:
         if self.native is not None:
             self.native.hand_over()
-        if self._traced is None:
-            self._traced = _traced_losses(self._model, self._session)
-        return self._traced
+        if self._general is None:
+            self._general = General(self._model, self._session.training.activations)
+        return self._general
 
 
 def predict_steps(model: Any, session: Session, batches: list[Any]) -> Any:
@@ -94,10 +91,9 @@ def predict_steps(model: Any, session: Session, batches: list[Any]) -> Any:
     results = []
     for data in batches:
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
-        outputs = session.evaluate(session.inputs_of(x))
-        results.append(outputs[:1] if session.evaluation.activation else outputs)
+        results.append(session.evaluate(session.inputs.arrays(x)).outputs)
     joined = [parts[0] if len(parts) == 1 else np.concatenate(parts) for parts in zip(*results, strict=True)]
-    return _structure(model, [tf.constant(array) for array in joined])
+    return structured(model, [tf.constant(array) for array in joined])
 
 
 def repeated(model: Any, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -124,38 +120,6 @@ def _array(given: Any) -> Any:
     if isinstance(given, np.ndarray):
         return given
     return np.asarray(given) if isinstance(given, tf.Tensor) else NOTHING
-
-
-def _structure(model: Any, outputs: list[Any]) -> Any:
-    """Outputs as the model's `call` would give them."""
-    return keras.tree.pack_sequence_as(model._functional._outputs_struct, outputs)
-
-
-def _traced_losses(model: Any, session: Session) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Traced functions: (loss, gradient and metrics) for training, (loss and metrics) for evaluation."""
-    activate = ACTIVATIONS[session.training.activation]
-
-    def predictions(outputs: list[Any]) -> Any:
-        return _structure(model, [activate(output) for output in outputs])
-
-    @tf.function(autograph=False, reduce_retracing=True)
-    def train(y: Any, outputs: list[Any], sample_weight: Any) -> Any:
-        with tf.GradientTape() as tape:
-            tape.watch(outputs)
-            y_pred = predictions(outputs)
-            loss = model._compute_loss(x=None, y=y, y_pred=y_pred, sample_weight=sample_weight, training=True)
-        gradients = tape.gradient(loss, outputs, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        model._loss_tracker.update_state(loss, sample_weight=tf.shape(outputs[0])[0])
-        return gradients, model.compute_metrics(None, y, y_pred, sample_weight=sample_weight)
-
-    @tf.function(autograph=False, reduce_retracing=True)
-    def evaluate(y: Any, outputs: list[Any], sample_weight: Any) -> Any:
-        y_pred = predictions(outputs)
-        loss = model._compute_loss(x=None, y=y, y_pred=y_pred, sample_weight=sample_weight, training=False)
-        model._loss_tracker.update_state(loss, sample_weight=tf.shape(outputs[0])[0])
-        return model.compute_metrics(None, y, y_pred, sample_weight=sample_weight)
-
-    return train, evaluate
 
 
 __all__ = ["Steps", "predict_steps", "repeated"]

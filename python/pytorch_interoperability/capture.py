@@ -13,7 +13,8 @@ import torch
 from torch.export import Dim
 
 from n2d2 import errors
-from pytorch_interoperability.importer import Imported, Importer
+from pytorch_interoperability.imported import Imported
+from pytorch_interoperability.importer import Importer
 
 _LOCK = threading.Lock()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,38 +10,28 @@ import torch
 from n2d2 import errors
 from n2d2._engine import engine
 from pytorch_interoperability.handlers import HANDLERS
-from pytorch_interoperability.handlers.registry import UnsupportedArgument
+from pytorch_interoperability.handlers.axes import Moved, back, front
+from pytorch_interoperability.handlers.creation import Drawn, Filled
+from pytorch_interoperability.handlers.moving import call_moved
+from pytorch_interoperability.handlers.registry import UnsupportedArgument, flattened
+from pytorch_interoperability.imported import Imported, Leaf, memory_order
+from pytorch_interoperability.mutation import is_mutable, read_afterwards
+from pytorch_interoperability.places import listed, location_of, said
 
-TORCH_FOLDER = os.path.dirname(torch.__file__)
-IN_PLACE_VIEWS = ("aten.view.", "aten.reshape.", "aten.transpose.", "aten.permute.", "aten.slice.", "aten.select.", "aten.t.")
-
-
-@dataclass
-class Imported:
-    """A graph and what it needs from the module."""
-
-    graph: Any
-    tensors: dict[str, torch.Tensor]
-    """Parameters and buffers of the graph by name: the module's own objects."""
-    counters: list[str] = field(default_factory=list)
-    """Integer buffers that grow by one in each training forward."""
-    is_random: bool = False
-    fixed_rows: int | None = None
-    least_rows: int = 1
-    out_spec: Any = None
-    initial: dict[str, float] = field(default_factory=dict)
+INPUT_TYPES = {torch.float32: "float32", torch.int64: "int64", torch.int32: "int32"}
 
 
-def location_of(node: Any) -> tuple[str, str]:
-    """Path of the module in the network, and the user's file and line."""
-    stack = node.meta.get("nn_module_stack") or {}
-    path = list(stack.values())[-1][0] if stack else ""
-    place = ""
-    for line in (node.meta.get("stack_trace") or "").splitlines():
-        if line.strip().startswith('File "') and TORCH_FOLDER not in line:
-            parts = line.strip().split('"')
-            place = f"{os.path.basename(parts[1])}:{parts[2].split('line ')[1].split(',')[0]}"
-    return path, place
+class MissingOperator(Exception):
+    """The engine lacks the operator that a handler asks for."""
+
+
+class Stored:
+    """A parameter or buffer of the module; becomes a value of the graph, or a constant, when an operator reads it."""
+
+    def __init__(self, name: str, tensor: torch.Tensor) -> None:
+        self.name = name
+        self.tensor = tensor
+        self.is_parameter = isinstance(tensor, torch.nn.Parameter)
 
 
 class Importer:
@@ -54,38 +42,29 @@ class Importer:
         self.graph = engine.Graph()
         self.result = Imported(self.graph, {})
         self.target = ""
-        self._module = module
+        self.problems: list[str] = []
         self._env: dict[Any, Any] = {}
         self._current: Any = None
-        self._batch: Any = None
         self._names = {id(t): n for n, t in [*module.named_parameters(), *module.named_buffers()]}
-        self.problems: list[str] = []
-
-    @property
-    def is_random(self) -> bool:
-        return self.result.is_random
-
-    @is_random.setter
-    def is_random(self, value: bool) -> None:
-        self.result.is_random = value
+        self._values: dict[str, Any] = {}
 
     def run(self) -> Imported:
         """The graph; raises one UnsupportedError that lists everything that has no counterpart."""
         signature = self.program.graph_signature
-        parameters = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
-        constants = {**signature.inputs_to_lifted_tensor_constants}
+        stored = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
+        self._find_rows(set(signature.user_inputs))
         for node in self.program.graph.nodes:
             self._current = node
             if node.op == "placeholder":
-                self._placeholder(node, parameters, constants)
+                self._placeholder(node, stored, signature.inputs_to_lifted_tensor_constants)
             elif node.op == "call_function":
                 self._call(node)
             elif node.op == "output":
                 self._outputs(node)
-            else:
-                self.problems.append(self._said(f"{node.op} {node.target}"))
+            elif node.op != "get_attr":
+                self.problems.append(said(f"{node.op} {node.target}", node))
         if self.problems:
-            raise errors.UnsupportedError(_listed(self.problems))
+            raise errors.UnsupportedError(listed(self.problems))
         self.result.out_spec = self.program.call_spec.out_spec
         return self.result
 
@@ -93,69 +72,54 @@ class Importer:
 
     def node(self, op: str, inputs: list[Any], attributes: dict[str, Any] | None = None) -> Any:
         """Adds an operator and returns its first output."""
+        return self.nodes(op, inputs, attributes)[0]
+
+    def nodes(self, op: str, inputs: list[Any], attributes: dict[str, Any] | None = None) -> list[Any]:
+        """Adds an operator and returns its outputs."""
         path, place = location_of(self._current)
-        return self.graph.node(op, inputs, attributes or {}, path=path, location=place)[0]
+        values = [None if x is None else self.tensor(x) for x in inputs]
+        try:
+            return list(self.graph.node(op, values, attributes or {}, path=path, location=place))
+        except errors.UnsupportedError as problem:
+            if str(problem).startswith("there is no operator"):
+                raise MissingOperator from problem
+            raise
 
     def tensor(self, value: Any) -> Any:
-        """A number as a constant, a value as it is."""
-        return self.graph.constant(np.asarray(value, np.float32)) if isinstance(value, int | float) else value
+        """A number or a constant as a value, a value as it is."""
+        if isinstance(value, Filled):
+            return self.constant(np.full([1] * len(value.shape), value.number, np.float32))
+        if isinstance(value, torch.Tensor):
+            whole = value.dtype in (torch.int64, torch.int32)
+            return self.constant(value.detach().numpy() if whole else value.detach().float().numpy())
+        return self.constant(np.asarray(value, np.float32)) if isinstance(value, bool | int | float) else value
+
+    def constant(self, array: np.ndarray) -> Any:
+        return self.graph.constant(np.ascontiguousarray(array))
 
     def filled(self, extent: int, number: float) -> Any:
-        return self.graph.constant(np.full(extent, number, np.float32))
+        return self.constant(np.full(extent, number, np.float32))
 
     def scratch_buffer(self, extent: int) -> Any:
         """State that nobody sees, where the module keeps none."""
         return self.graph.buffer(f"~{self._current.name}.{len(self.result.tensors)}.{len(self.graph.buffers)}", [extent])
 
-    def output_shape(self) -> list[int]:
-        """Extents of the current node's result; -k is k times the rows."""
-        return self._extents(self._current.meta["val"].shape)
+    def output_shape(self, index: int | None = None) -> list[int]:
+        """Extents of the current node's result, or of one of its results; -k is k times the rows."""
+        value = self._current.meta["val"]
+        return self.extents((value if index is None else value[index]).shape)
 
-    # The walk.
+    def output_dtype(self) -> torch.dtype:
+        """Torch's dtype of the current node's result."""
+        dtype: torch.dtype = self._current.meta["val"].dtype
+        return dtype
 
-    def _placeholder(self, node: Any, parameters: dict[str, str], constants: dict[str, str]) -> None:
-        value = node.meta.get("val")
-        if node.name in parameters:
-            self._env[node] = self._state(self.program.state_dict[parameters[node.name]], parameters[node.name])
-        elif node.name in constants:
-            self._env[node] = self.graph.constant(self.program.constants[constants[node.name]].detach().float().numpy())
-        elif isinstance(value, torch.Tensor):
-            if value.dtype != torch.float32:
-                self.problems.append(f"an input of {value.dtype}; only float32 inputs are supported")
-            self._find_batch(value)
-            self._env[node] = self.graph.input(node.name, self._extents(value.shape))
-        else:
-            self._env[node] = value
+    def output_count(self) -> int:
+        """How many results the current node has."""
+        return len(self._current.meta["val"])
 
-    def _state(self, tensor: torch.Tensor, fallback: str) -> Any:
-        name = self._names.get(id(tensor), fallback)
-        if not tensor.is_floating_point():
-            return _Counter(name)
-        known = {v.name: v for v in [*self.graph.parameters, *self.graph.buffers]}
-        if name in known:
-            return known[name]
-        order = memory_order(tensor)
-        if order is None:
-            self.problems.append(f"'{name}' is not dense in memory; call .contiguous() on it")
-            order = []
-        self.result.tensors[name] = tensor
-        if isinstance(tensor, torch.nn.Parameter):
-            return self.graph.parameter(name, list(tensor.shape), order, tensor.requires_grad)
-        return self.graph.buffer(name, list(tensor.shape), order)
-
-    def _find_batch(self, value: torch.Tensor) -> None:
-        if self._batch is not None or value.dim() == 0:
-            return
-        rows = value.shape[0]
-        self._batch = rows
-        if isinstance(rows, int):
-            self.result.fixed_rows = rows
-        else:
-            ranges = self.program.range_constraints.get(rows.node.expr)
-            least = int(ranges.lower) if ranges is not None else 0
-            self.result.least_rows = least if least > 2 else 1
-
-    def _extents(self, shape: Any) -> list[int]:
+    def extents(self, shape: Any) -> list[int]:
+        """The engine's extents for torch's."""
         extents = []
         for axis, extent in enumerate(shape):
             if isinstance(extent, int):
@@ -165,54 +129,195 @@ class Importer:
                 extents.append(_multiple_of_rows(extent.node.expr))
         return extents
 
+    def mark_random(self) -> None:
+        """The forward draws random numbers."""
+        self.result.is_random = True
+
+    # The walk.
+
+    def _find_rows(self, names: set[str]) -> None:
+        """The batch is the first axis of the first input that has a symbolic one; without any it is fixed."""
+        inputs = [n.meta.get("val") for n in self.program.graph.nodes if n.op == "placeholder" and n.name in names]
+        tensors = [x for x in inputs if isinstance(x, torch.Tensor)]
+        for i, x in enumerate(tensors):
+            if x.dim() > 0 and not isinstance(x.shape[0], int):
+                ranges = self.program.range_constraints.get(x.shape[0].node.expr)
+                least = int(ranges.lower) if ranges is not None else 0
+                self.result.rows_input, self.result.least_rows = i, least if least > 2 else 1
+                return
+        for i, x in enumerate(tensors):
+            if x.dim() > 0:
+                self.result.rows_input, self.result.fixed_rows = i, int(x.shape[0])
+                return
+
+    def _placeholder(self, node: Any, stored: dict[str, str], constants: dict[str, str]) -> None:
+        value = node.meta.get("val")
+        if node.name in stored:
+            tensor = self.program.state_dict.get(stored[node.name])
+            if tensor is None:  # a buffer that is not saved
+                tensor = self.program.constants[stored[node.name]]
+            self._env[node] = Stored(self._names.get(id(tensor), stored[node.name]), tensor)
+        elif node.name in constants:
+            self._env[node] = self.program.constants[constants[node.name]].detach()
+        elif isinstance(value, torch.Tensor):
+            if value.dtype not in INPUT_TYPES:
+                self.problems.append(f"the input '{node.name}' of {value.dtype}; give it as float32, int64 or int32")
+                return
+            try:
+                self._env[node] = self.graph.input(node.name, self.extents(value.shape), INPUT_TYPES[value.dtype])
+            except UnsupportedArgument as problem:
+                self.problems.append(f"the input '{node.name}' with {problem}")
+        else:
+            self._env[node] = value
+
     def _call(self, node: Any) -> None:
         self.target = str(node.target)
-        if not self.target.startswith("aten."):
-            follows = any(_is_missing(self._resolve(a)) for a in node.args)
-            if not follows and isinstance(node.meta.get("val"), torch.Tensor | tuple | list):
-                self.problems.append(self._said(self.target))
-            return None
-        if self.target.startswith(("aten.sym_size", "aten._assert")):
-            return None
-        arguments = [self._resolve(a) for a in node.args]
-        if arguments and isinstance(arguments[0], _Counter):
-            return self._count(node, arguments[0])
-        handler = HANDLERS.get(self.target)
-        if handler is None:
-            self.problems.append(self._said(self.target.removeprefix("aten.")))
-            return None
-        if any(_is_missing(a) for a in arguments):
-            return None  # follows from a problem that is listed already
+        known = len(self.problems)
         try:
-            result = handler(self, *arguments, **{k: self._resolve(v) for k, v in node.kwargs.items()})
+            if self.target == "<built-in function getitem>":
+                self._take_item(node)
+            elif self.target.startswith("aten."):
+                if not self.target.startswith(("aten.sym_size", "aten._assert")):
+                    self._operator(node)
+            elif isinstance(node.meta.get("val"), torch.Tensor | tuple | list):
+                self.problems.append(said(self.target, node))
+        except MissingOperator:
+            self.problems.append(said(self._short(), node))
         except UnsupportedArgument as problem:
-            self.problems.append(self._said(f"{self.target.removeprefix('aten.')} with {problem}"))
-            return None
+            self.problems.append(said(f"{self._short()} with {problem}", node))
         except errors.N2D2Error as problem:
             self.problems.append(str(problem))
-            return None
-        self._env[node] = result
-        if self.target.split(".")[1].endswith("_"):
-            self._mutate(node.args[0], result)
+        if len(self.problems) > known:
+            self._stand_in(node)
 
-    def _mutate(self, node: Any, result: Any) -> None:
-        if str(node.target).startswith(IN_PLACE_VIEWS) and len(node.args[0].users) > 1:
-            self.problems.append(self._said(f"{self.target.removeprefix('aten.')} on a view; use the form that is not in place"))
-        self._env[node] = result
+    def _stand_in(self, node: Any) -> None:
+        """Goes on behind a problem with values of the right shape, to find those that come after it."""
+        value = node.meta.get("val")
+        if isinstance(value, tuple | list):
+            self._env[node] = [self._like(v, f"~{node.name}.{i}") for i, v in enumerate(value)]
+        elif isinstance(value, torch.Tensor):
+            self._env[node] = self._like(value, f"~{node.name}")
 
-    def _count(self, node: Any, counter: _Counter) -> None:
-        if self.target == "aten.add_.Tensor":
-            self.result.counters.append(counter.name)
-        else:
-            self.problems.append(self._said(f"{self.target.removeprefix('aten.')} on the integer buffer '{counter.name}'"))
+    def _like(self, value: Any, name: str) -> Any:
+        if not isinstance(value, torch.Tensor):
+            return value
+        try:
+            extents = self.extents(value.shape)
+        except UnsupportedArgument:
+            return _MISSING
+        batch = next((axis for axis, extent in enumerate(extents) if extent < 0), 0)
+        order = [batch, *[axis for axis in range(len(extents)) if axis != batch]] if extents else []
+        made = self.graph.input(name, [extents[axis] for axis in order], INPUT_TYPES.get(value.dtype, "float32"))
+        return back(self, made, order) if batch else made
+
+    def _short(self) -> str:
+        return self.target.removeprefix("aten.").removesuffix(".default")
+
+    def _operator(self, node: Any) -> None:
+        arguments = [self._resolve(a) for a in node.args]
+        options = {k: self._resolve(v) for k, v in node.kwargs.items()}
+        everything = [*flattened(arguments), *flattened(options.values())]
+        if any(a is _MISSING for a in everything):
+            return  # follows from a problem that is listed already
+        mutates = is_mutable(node)
+        if mutates and isinstance(arguments[0], Stored):
+            self._write(node, arguments)
+            return
+        if not mutates and self._can_fold(node, everything):
+            self._env[node] = node.target(*[self._folded(a) for a in arguments], **{k: self._folded(v) for k, v in options.items()})
+            return
+        handler = HANDLERS.get(self.target)
+        if handler is None:
+            self.problems.append(said(self._short(), node))
+            return
+        value = node.meta.get("val")
+        if isinstance(value, torch.Tensor) and value.is_floating_point() and value.dtype != torch.float32:
+            raise UnsupportedArgument(f"a result of {value.dtype}; compute in float32")
+        arguments = [self._readable(a) for a in arguments]
+        options = {k: self._readable(v) for k, v in options.items()}
+        self._env[node] = call_moved(self, handler, arguments, options)
+        if mutates:
+            if read_afterwards(node):
+                raise UnsupportedArgument("another view of the same tensor read afterwards; use the form that is not in place")
+            self._env[node.args[0]] = self._env[node]
+
+    def _take_item(self, node: Any) -> None:
+        items = self._env.get(node.args[0], _MISSING)
+        if items is _MISSING:
+            return
+        if items[node.args[1]] is None:
+            self.problems.append(said(f"result {node.args[1]} of {node.args[0].target}", node))
+            return
+        self._env[node] = items[node.args[1]]
+
+    def _write(self, node: Any, arguments: list[Any]) -> None:
+        stored = arguments[0]
+        if self.target == "aten.add_.Tensor" and not stored.tensor.is_floating_point() and arguments[1] == 1:
+            self.result.counters.append(stored.name)
+            self._env[node] = stored
+            return
+        kind = "parameter" if stored.is_parameter else "buffer"
+        raise UnsupportedArgument(f"the {kind} '{stored.name}' written in forward")
+
+    def _can_fold(self, node: Any, everything: list[Any]) -> bool:
+        """Whether the result is the same numbers in every step: nothing but constants and buffers flows in, nothing is drawn."""
+        if torch.Tag.nondeterministic_seeded in node.target.tags:
+            return False
+        tensors = [a for a in everything if isinstance(a, Stored | Filled | Drawn | Moved | engine.Value)]
+        if any(not isinstance(a, Stored) or a.is_parameter for a in tensors):
+            return False
+        return not any(isinstance(a, torch.SymInt | torch.SymFloat | torch.SymBool) for a in everything)
+
+    def _folded(self, argument: Any) -> Any:
+        if isinstance(argument, list):
+            return [self._folded(a) for a in argument]
+        if isinstance(argument, Stored):
+            self.result.folded.append(argument.name)
+            return argument.tensor.detach()
+        return argument
+
+    def _readable(self, argument: Any) -> Any:
+        """Parameters and buffers as values; those that are no floats as constants."""
+        if isinstance(argument, list):
+            return [self._readable(a) for a in argument]
+        if isinstance(argument, torch.Tensor):
+            return self.tensor(argument) if argument.is_floating_point() else argument
+        if not isinstance(argument, Stored):
+            return argument
+        if not argument.tensor.is_floating_point():
+            return self._folded(argument)
+        if argument.name not in self._values:
+            self._values[argument.name] = self._stored_value(argument)
+        return self._values[argument.name]
+
+    def _stored_value(self, stored: Stored) -> Any:
+        tensor, name = stored.tensor, stored.name
+        order = memory_order(tensor)
+        if order is None:
+            self.problems.append(f"'{name}' is not dense in memory; call .contiguous() on it")
+            order = []
+        self.result.tensors[name] = tensor
+        if stored.is_parameter:
+            return self.graph.parameter(name, list(tensor.shape), order, tensor.requires_grad)
+        return self.graph.buffer(name, list(tensor.shape), order)
 
     def _outputs(self, node: Any) -> None:
+        count = 0
         for output in node.args[0]:
-            value = self._env.get(output)
+            value = self._resolve(output)
+            order = None
+            if isinstance(value, Moved):
+                order, value = _torch_order(self, value)
             if isinstance(value, engine.Value):
                 self.graph.output(value)
-            elif not self.problems:
-                self.problems.append(f"an output that is no tensor ({output!r})")
+                self.result.leaves.append(Leaf(count, order))
+                count += 1
+            elif isinstance(value, Stored | Filled | Drawn | torch.SymInt):
+                self.problems.append(f"an output that the input does not lead to ({output})")
+            elif value is not _MISSING:
+                self.result.leaves.append(Leaf(fixed=value))
+        if not self.problems and count == 0:
+            self.problems.append("no output that is a tensor computed from the input")
 
     def _resolve(self, argument: Any) -> Any:
         if isinstance(argument, torch.fx.Node):
@@ -222,22 +327,18 @@ class Importer:
             return [self._resolve(a) for a in argument]
         return argument
 
-    def _said(self, what: str) -> str:
-        path, place = location_of(self._current)
-        where = ", ".join(part for part in (f"in '{path}'" if path else "", place) if part)
-        return f"{what} ({where})" if where else what
-
-
-@dataclass
-class _Counter:
-    name: str
-
 
 _MISSING = object()
 
 
 def _is_missing(argument: Any) -> bool:
-    return argument is _MISSING or (isinstance(argument, list) and any(a is _MISSING for a in argument))
+    return any(a is _MISSING for a in flattened([argument]))
+
+
+def _torch_order(g: Importer, moved: Moved) -> tuple[list[int] | None, Any]:
+    """The permutation that puts a value with the batch in front into torch's order, and that value."""
+    value, order = front(g, moved)
+    return [order.index(axis) for axis in range(len(order))], value
 
 
 def _multiple_of_rows(expression: Any) -> int:
@@ -251,24 +352,4 @@ def _multiple_of_rows(expression: Any) -> int:
     return -int(multiple)
 
 
-def memory_order(tensor: torch.Tensor) -> list[int] | None:
-    """Axes from the slowest to the fastest, [] when row-major, None when the tensor has gaps."""
-    if tensor.is_contiguous():
-        return []
-    order = sorted(range(tensor.dim()), key=tensor.stride, reverse=True)
-    return order if tensor.permute(order).is_contiguous() else None
-
-
-def _listed(problems: list[str]) -> str:
-    counts = dict.fromkeys(problems, 0)
-    for problem in problems:
-        counts[problem] += 1
-    lines = [f"  {text}" + (f" ({count} times)" if count > 1 else "") for text, count in counts.items()]
-    return (
-        "the network cannot run in n2d2 as it is; not supported:\n"
-        + "\n".join(lines)
-        + "\nReplace these parts, or wrap the sub-module without them and keep the rest in PyTorch."
-    )
-
-
-__all__ = ["Imported", "Importer", "memory_order"]
+__all__ = ["Importer"]

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from n2d2 import errors
-from pytorch_interoperability.importer import Imported
+from pytorch_interoperability.imported import Imported
 
 
 class Inputs:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from n2d2 import errors
-from pytorch_interoperability.importer import memory_order
+from pytorch_interoperability.imported import memory_order
 
 
 class Slots:

@@ -7,14 +7,13 @@ from typing import Any
 
 import torch
 from torch.autograd import Variable
-from torch.utils import _pytree as pytree
 
 from n2d2 import errors
 from n2d2._engine import engine
 from n2d2.solver import SGD, Solver
 from pytorch_interoperability.capture import capture, check_module
 from pytorch_interoperability.function import EngineUpdates, PendingState, TorchUpdates
-from pytorch_interoperability.importer import Imported
+from pytorch_interoperability.imported import Imported
 from pytorch_interoperability.inputs import Inputs, is_empty_batch
 from pytorch_interoperability.memory import Slots
 from pytorch_interoperability.watch import Watch
@@ -31,7 +30,7 @@ class Installed:
     inputs: Inputs
     counters: list[tuple[dict[str, Any], str]]
     is_single: bool
-    """The output is one tensor."""
+    """The result is the graph's one output as it is."""
 
 
 class Runtime:
@@ -91,7 +90,7 @@ class Runtime:
             raise errors.StateError(f"the network was changed after wrap; wrap it again ({cause})") from cause
         counters = [_place_of(self.module, name) for name in imported.counters]
         inputs = Inputs(imported, type(self.module).__name__)
-        installed = Installed(imported, watch, inputs, counters, imported.out_spec.is_leaf())
+        installed = Installed(imported, watch, inputs, counters, imported.is_single)
         self._installed[training] = installed
         names = dict.fromkeys(name for i in self._installed.values() for name in i.imported.tensors)
         self._slots = Slots(self.module, self.network, names)
@@ -125,7 +124,7 @@ class Runtime:
             outputs, _ = self.run(xs, keep=False, input_gradients=False)
         if training and installed.counters:
             torch._foreach_add_([owner[key] for owner, key in installed.counters], 1)
-        return outputs[0] if installed.is_single else pytree.tree_unflatten(outputs, installed.imported.out_spec)
+        return outputs[0] if installed.is_single else installed.imported.result(outputs)
 
     def _apply(self, xs: tuple[torch.Tensor, ...]) -> Any:
         trained = self._slots.trained

@@ -1,37 +1,14 @@
-"""Relu, LeakyRelu, Sigmoid, Tanh, Softmax, LogSoftmax and Dropout."""
+"""Softmax, LogSoftmax and Dropout."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 import torch.nn.functional as F
 from harness import Built, Case, check
 
 from n2d2 import errors
 from n2d2._engine import engine
-
-ACTIVATIONS = {
-    "Relu": (F.relu, {}),
-    "LeakyRelu": (lambda x: F.leaky_relu(x, 0.3), {"alpha": 0.3}),
-    "Sigmoid": (torch.sigmoid, {}),
-    "Tanh": (torch.tanh, {}),
-}
-SHAPES = [["N", 1], ["N", 7], ["N", 64], ["N", 3, 5], ["N", 3, 5, 7], ["N", 16, 4, 4]]
-
-
-@pytest.mark.parametrize("op", ACTIVATIONS)
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_activations(op, shape):
-    reference, attributes = ACTIVATIONS[op]
-    check(op, Case([shape], reference, attributes, draw=lambda g, s: 3 * g.standard_normal(s)))
-
-
-@pytest.mark.parametrize("op", ACTIVATIONS)
-def test_extremes_zero_and_nan(op):
-    # No denormal number: while the engine computes they count as zero, as documented.
-    x = np.array([[0.0, -0.0, 1e-37, 88.0, -88.0, 1e30, -1e30, np.inf, -np.inf, np.nan]], "f4")
-    check(op, Case([lambda rng, rows: np.repeat(x, rows, 0)], *ACTIVATIONS[op]))
 
 
 @pytest.mark.parametrize("op", ["Softmax", "LogSoftmax"])

@@ -1,4 +1,4 @@
-"""MaxPool, AveragePool and GlobalAveragePool."""
+"""MaxPool, AveragePool and the pools over everything, in one, two and three dimensions."""
 
 from __future__ import annotations
 
@@ -93,12 +93,79 @@ def test_global_average_pool(shape):
     check("GlobalAveragePool", Case([["N", *shape]], lambda x: x.mean((2, 3), keepdim=True)))
 
 
+@pytest.mark.parametrize("shape", [(3, 7), (17, 1), (5, 3, 4, 2), (16, 2, 2, 2)])
+def test_global_average_pool_in_one_and_three_dimensions(shape):
+    check("GlobalAveragePool", Case([["N", *shape]], lambda x: x.mean(tuple(range(2, x.ndim)), keepdim=True)))
+
+
+@pytest.mark.parametrize("shape", [(3, 7), (17, 255), (1, 1, 1), (16, 20, 20), (5, 3, 9), (2, 5, 1), (4, 3, 4, 5)])
+@pytest.mark.parametrize("ties", [False, True])
+def test_global_max_pool(shape, ties):
+    pool = {2: F.adaptive_max_pool1d, 3: F.adaptive_max_pool2d, 4: F.adaptive_max_pool3d}[len(shape)]
+
+    def tied(rng, rows):
+        return rng.integers(0, 3, (rows, *shape)).astype("f4")
+
+    check("GlobalMaxPool", Case([tied if ties else ["N", *shape]], lambda x: pool(x, 1)))
+
+
 def test_asymmetric_pads():
     attributes = {"kernel_shape": [2, 2], "strides": [2, 2], "pads": [0, 0, 1, 1]}
     padded = lambda x, v: F.pad(x, (0, 1, 0, 1), value=v)  # noqa: E731
     check("MaxPool", Case([["N", 4, 5, 7]], lambda x: F.max_pool2d(padded(x, -torch.inf), 2), attributes))
     count = lambda x: F.avg_pool2d(padded(torch.ones_like(x), 0.0), 2)  # noqa: E731
     check("AveragePool", Case([["N", 4, 5, 7]], lambda x: F.avg_pool2d(padded(x, 0.0), 2) / count(x), attributes))
+
+
+RANKS = {  # input, kernel, stride, padding, ceil
+    "line": ((5, 11), (3,), (2,), (1,), False),
+    "line, ceil": ((17, 12), (3,), (2,), (0,), True),
+    "line, whole": ((3, 6), (6,), (1,), (0,), False),
+    "line, stride 1": ((3, 7), (2,), (1,), (1,), False),
+    "volume": ((4, 6, 8, 4), (2, 2, 2), (2, 2, 2), (0, 0, 0), False),
+    "volume, odd": ((17, 5, 7, 6), (3, 2, 3), (2, 1, 2), (1, 0, 1), False),
+    "volume, ceil": ((3, 6, 5, 8), (3, 3, 3), (2, 2, 2), (1, 1, 1), True),
+    "volume, whole": ((2, 3, 4, 5), (3, 4, 5), (1, 1, 1), (0, 0, 0), False),
+}
+
+
+@pytest.mark.parametrize("name", RANKS)
+def test_one_and_three_dimensions(name):
+    shape, kernel, stride, padding, ceil = RANKS[name]
+    largest, mean = (F.max_pool1d, F.avg_pool1d) if len(shape) == 2 else (F.max_pool3d, F.avg_pool3d)
+    attributes = window(kernel, stride, padding, ceil_mode=int(ceil))
+    x = ["N", *shape]
+    check("MaxPool", Case([x], lambda x: largest(x, kernel, stride, padding, 1, ceil), attributes))
+    for counted in (False, True):
+        more = {**attributes, "count_include_pad": int(counted)}
+        check("AveragePool", Case([x], lambda x, c=counted: mean(x, kernel, stride, padding, ceil, c), more))
+
+
+def test_dilated_and_asymmetric_in_one_and_three_dimensions():
+    attributes = window((2, 1, 3), (1, 2, 1), (1, 0, 1), dilations=[2, 1, 2])
+    check("MaxPool", Case([["N", 5, 6, 4, 7]], lambda x: F.max_pool3d(x, (2, 1, 3), (1, 2, 1), (1, 0, 1), (2, 1, 2)), attributes))
+    padded = lambda x: F.pad(x, (0, 2), value=-torch.inf)  # noqa: E731
+    attributes = {"kernel_shape": [3], "strides": [2], "pads": [0, 2], "dilations": [2]}
+    check("MaxPool", Case([["N", 5, 10]], lambda x: F.max_pool1d(padded(x), 3, 2, 0, 2), attributes))
+
+
+def test_ties_in_three_dimensions_go_to_the_first():
+    def tied(rng, rows):
+        return rng.integers(0, 2, (rows, 5, 4, 4, 6)).astype("f4")
+
+    check("MaxPool", Case([tied], lambda x: F.max_pool3d(x, 2), window((2, 2, 2), (2, 2, 2), (0, 0, 0))))
+
+
+def test_volumes_between_convolutions():
+    def build(graph, x, w, v):
+        h = graph.node("Relu", graph.node("Conv", [x, w]))
+        h = graph.node("MaxPool", h, window((2, 2, 2), (2, 2, 2), (0, 0, 0)))
+        return graph.node("Conv", [h[0], v])[0]
+
+    def reference(x, w, v):
+        return F.conv3d(F.max_pool3d(F.relu(F.conv3d(x, w)), 2), v)
+
+    check(build, Case([["N", 2, 6, 7, 6], [16, 2, 3, 3, 3], [3, 16, 1, 2, 1]], reference))
 
 
 @pytest.mark.parametrize(

@@ -1,68 +1,123 @@
-"""Sums, products and means."""
+"""Arithmetic and functions of one or two numbers."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from pytorch_interoperability.handlers.creation import Drawn
 from pytorch_interoperability.handlers.registry import UnsupportedArgument, handles
 
+PLAIN = {
+    "abs": "Abs",
+    "neg": "Neg",
+    "exp": "Exp",
+    "log": "Log",
+    "log1p": "Log1p",
+    "sqrt": "Sqrt",
+    "reciprocal": "Reciprocal",
+    "erf": "Erf",
+    "sin": "Sin",
+    "cos": "Cos",
+    "floor": "Floor",
+    "ceil": "Ceil",
+    "round": "Round",
+    "sign": "Sign",
+}
 
-@handles("aten.add.Tensor", "aten.add_.Tensor", "aten.add.Scalar")
-def add(g: Any, a: Any, b: Any, *, alpha: float = 1) -> Any:
-    return g.node("Add", [g.tensor(a), _scaled(g, b, alpha)])
+
+@handles(*PLAIN, *[f"{name}_" for name in PLAIN], moves="pointwise")
+def plain(g: Any, x: Any) -> Any:
+    return g.node(PLAIN[g.target.split(".")[1].removesuffix("_")], [x])
 
 
-@handles("aten.sub.Tensor", "aten.sub_.Tensor", "aten.sub.Scalar")
-def sub(g: Any, a: Any, b: Any, *, alpha: float = 1) -> Any:
-    return g.node("Sub", [g.tensor(a), _scaled(g, b, alpha)])
+@handles("add.Tensor", "add_.Tensor", "add.Scalar", moves="pointwise")
+def add(g: Any, a: Any, b: Any, alpha: float = 1) -> Any:
+    return g.node("Add", [a, _scaled(g, b, alpha)])
 
 
-@handles("aten.rsub.Scalar", "aten.rsub.Tensor")
+@handles("sub.Tensor", "sub_.Tensor", "sub.Scalar", moves="pointwise")
+def sub(g: Any, a: Any, b: Any, alpha: float = 1) -> Any:
+    return g.node("Sub", [a, _scaled(g, b, alpha)])
+
+
+@handles("rsub.Scalar", "rsub.Tensor", moves="pointwise")
 def rsub(g: Any, a: Any, b: Any, alpha: float = 1) -> Any:
-    return g.node("Sub", [g.tensor(b), _scaled(g, a, alpha)])
+    return g.node("Sub", [b, _scaled(g, a, alpha)])
 
 
-@handles("aten.mul.Tensor", "aten.mul_.Tensor", "aten.mul.Scalar")
+@handles("mul.Tensor", "mul_.Tensor", "mul.Scalar", moves="pointwise")
 def mul(g: Any, a: Any, b: Any) -> Any:
-    return g.node("Mul", [g.tensor(a), g.tensor(b)])
+    for x, drawn in ((a, b), (b, a)):
+        if isinstance(drawn, Drawn):
+            return drawn.times(g, x)
+    return g.node("Mul", [a, b])
 
 
-@handles("aten.div.Tensor", "aten.div_.Tensor", "aten.div.Scalar")
+@handles("div.Tensor", "div_.Tensor", "div.Scalar", moves="pointwise")
 def div(g: Any, a: Any, b: Any) -> Any:
-    return g.node("Div", [g.tensor(a), g.tensor(b)])
+    if isinstance(a, Drawn):
+        return a.scaled(1.0 / _number(b))
+    return g.node("Div", [a, b])
 
 
-@handles("aten.neg.default")
-def neg(g: Any, a: Any) -> Any:
-    return g.node("Mul", [a, g.tensor(-1.0)])
+@handles("div.Tensor_mode", moves="pointwise")
+def div_mode(g: Any, a: Any, b: Any, *, rounding_mode: str | None = None) -> Any:
+    if rounding_mode == "trunc":
+        raise UnsupportedArgument('rounding_mode="trunc"; use "floor"')
+    y = g.node("Div", [a, b])
+    return y if rounding_mode is None else g.node("Floor", [y])
 
 
-@handles("aten.mean.dim")
-def mean(g: Any, x: Any, dim: Any, keepdim: bool = False, *, dtype: Any = None) -> Any:
-    return _reduce(g, "ReduceMean", x, dim, keepdim, dtype)
+@handles("pow.Tensor_Scalar", "pow_.Scalar", "square", moves="pointwise")
+def power(g: Any, x: Any, exponent: float = 2) -> Any:
+    if exponent == 1:
+        return x
+    if exponent == 2:
+        return g.node("Mul", [x, x])
+    if exponent == 0.5:
+        return g.node("Sqrt", [x])
+    if exponent == -1:
+        return g.node("Reciprocal", [x])
+    return g.node("Pow", [x, float(exponent)])
 
 
-@handles("aten.sum.dim_IntList")
-def total(g: Any, x: Any, dim: Any, keepdim: bool = False, *, dtype: Any = None) -> Any:
-    return _reduce(g, "ReduceSum", x, dim, keepdim, dtype)
+@handles("pow.Tensor_Tensor", "pow.Scalar", moves="pointwise")
+def power_of(g: Any, x: Any, exponent: Any) -> Any:
+    return g.node("Pow", [x, exponent])
 
 
-@handles("aten.mean.default")
-def mean_all(g: Any, x: Any, *, dtype: Any = None) -> Any:
-    return _reduce(g, "ReduceMean", x, None, False, dtype)
+@handles("rsqrt", "rsqrt_", moves="pointwise")
+def rsqrt(g: Any, x: Any) -> Any:
+    return g.node("Reciprocal", [g.node("Sqrt", [x])])
 
 
-@handles("aten.sum.default")
-def total_all(g: Any, x: Any, *, dtype: Any = None) -> Any:
-    return _reduce(g, "ReduceSum", x, None, False, dtype)
+@handles("log2", "log10", moves="pointwise")
+def log_base(g: Any, x: Any) -> Any:
+    base = 2.0 if "log2" in g.target else 10.0
+    return g.node("Mul", [g.node("Log", [x]), 1.0 / math.log(base)])
+
+
+@handles("addcmul", moves="pointwise")
+def addcmul(g: Any, x: Any, a: Any, b: Any, *, value: float = 1) -> Any:
+    return g.node("Add", [x, _scaled(g, g.node("Mul", [a, b]), value)])
+
+
+@handles("addcdiv", moves="pointwise")
+def addcdiv(g: Any, x: Any, a: Any, b: Any, *, value: float = 1) -> Any:
+    return g.node("Add", [x, _scaled(g, g.node("Div", [a, b]), value)])
+
+
+@handles("lerp.Scalar", "lerp.Tensor", moves="pointwise")
+def lerp(g: Any, a: Any, b: Any, weight: Any) -> Any:
+    return g.node("Add", [a, g.node("Mul", [weight, g.node("Sub", [b, a])])])
 
 
 def _scaled(g: Any, value: Any, alpha: float) -> Any:
-    return g.tensor(value) if alpha == 1 else g.node("Mul", [g.tensor(value), g.tensor(alpha)])
+    return value if alpha == 1 else g.node("Mul", [value, float(alpha)])
 
 
-def _reduce(g: Any, op: str, x: Any, dim: Any, keepdim: bool, dtype: Any) -> Any:
-    if dtype is not None:
-        raise UnsupportedArgument(f"dtype={dtype}; leave it out")
-    axes = [] if dim is None else [dim] if isinstance(dim, int) else list(dim)
-    return g.node(op, [x], {"axes": axes, "keepdims": int(keepdim)})
+def _number(value: Any) -> float:
+    if isinstance(value, int | float):
+        return float(value)
+    raise UnsupportedArgument("a random mask divided by a tensor; divide by a number")

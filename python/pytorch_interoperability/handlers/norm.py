@@ -1,13 +1,14 @@
-"""Batch normalisation."""
+"""Normalisations."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from pytorch_interoperability.handlers.registry import handles
+from pytorch_interoperability.handlers.axes import Moved, last_axis_behind, settled
+from pytorch_interoperability.handlers.registry import UnsupportedArgument, handles
 
 
-@handles("aten.batch_norm.default")
+@handles("batch_norm")
 def batch_norm(
     g: Any,
     x: Any,
@@ -30,3 +31,64 @@ def batch_norm(
         g.scratch_buffer(channels) if running_var is None else running_var,
     ]
     return g.node("BatchNormalization", inputs, attributes)
+
+
+@handles("layer_norm", moves="own")
+def layer_norm(
+    g: Any, x: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5, cudnn_enable: bool = True
+) -> Any:
+    return _over_last_axes(g, "LayerNormalization", x, len(normalized_shape), [weight, bias], normalized_shape, eps)
+
+
+@handles("rms_norm", moves="own")
+def rms_norm(g: Any, x: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Any:
+    smallest = 1.1920928955078125e-07  # torch's default is that of the dtype
+    return _over_last_axes(g, "RMSNormalization", x, len(normalized_shape), [weight], normalized_shape, smallest if eps is None else eps)
+
+
+def _over_last_axes(g: Any, op: str, x: Any, axes: int, weights: list[Any], shape: Any, eps: float) -> Any:
+    if isinstance(x, Moved):
+        if axes != 1:
+            raise UnsupportedArgument(f"several axes of a tensor of shape {x.shape}, whose batch is not in front")
+        value, groups = last_axis_behind(g, x)
+        return settled(g, Moved(_over_last_axes(g, op, value, 1, weights, shape, eps), groups))
+    import numpy as np
+
+    scale = weights[0] if weights[0] is not None else g.constant(np.ones(shape, np.float32))
+    return g.node(op, [x, scale, *weights[1:]], {"axis": -axes, "epsilon": float(eps)})
+
+
+@handles("group_norm")
+def group_norm(g: Any, x: Any, num_groups: int, weight: Any = None, bias: Any = None, eps: float = 1e-5, cudnn_enabled: bool = True) -> Any:
+    return g.node("GroupNormalization", [x, *_scale_and_bias(g, x, weight, bias)], {"num_groups": num_groups, "epsilon": float(eps)})
+
+
+@handles("instance_norm")
+def instance_norm(
+    g: Any,
+    x: Any,
+    weight: Any,
+    bias: Any,
+    running_mean: Any,
+    running_var: Any,
+    use_input_stats: bool,
+    momentum: float,
+    eps: float,
+    cudnn_enabled: bool,
+) -> Any:
+    if running_mean is not None:
+        raise UnsupportedArgument("running statistics; use track_running_stats=False")
+    return g.node("InstanceNormalization", [x, *_scale_and_bias(g, x, weight, bias)], {"epsilon": float(eps)})
+
+
+def _scale_and_bias(g: Any, x: Any, weight: Any, bias: Any) -> list[Any]:
+    channels = x.shape[1]
+    return [g.filled(channels, 1.0) if weight is None else weight, g.filled(channels, 0.0) if bias is None else bias]
+
+
+@handles("_weight_norm")
+def weight_norm(g: Any, v: Any, magnitude: Any, dim: int = 0) -> Any:
+    """Salimans and Kingma 2016: v times g / |v|, a norm per index of `dim`."""
+    axes = [axis for axis in range(len(v.shape)) if axis != dim % len(v.shape)] if dim != -1 else list(range(len(v.shape)))
+    length = g.node("ReduceL2", [v], {"axes": axes, "keepdims": 1})
+    return g.node("Mul", [v, g.node("Div", [magnitude, length])])

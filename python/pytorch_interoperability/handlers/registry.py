@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-Handler = Callable[..., Any]
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Handler:
+    """A function of the importer and the operator's arguments, and what it does with a batch that is not on axis 0.
+
+    `moves`: "pointwise": any order of axes will do, for all arguments alike. "axis": the same, when the argument `dim` follows.
+    "own": the function takes `Moved` tensors. "": such tensors are refused.
+    """
+
+    function: Function
+    moves: str = ""
+
+
 HANDLERS: dict[str, Handler] = {}
 
 
-def handles(*names: str) -> Callable[[Handler], Handler]:
-    """Registers the function under these operator names."""
+def handles(*names: str, moves: str = "") -> Callable[[Function], Function]:
+    """Registers the function under these operator names; "relu" stands for "aten.relu.default", "relu_" for its in-place form."""
 
-    def register(handler: Handler) -> Handler:
+    def register(function: Function) -> Function:
         for name in names:
-            HANDLERS[name] = handler
-        return handler
+            HANDLERS[f"aten.{name}" if "." in name else f"aten.{name}.default"] = Handler(function, moves)
+        return function
 
     return register
 
@@ -24,10 +39,26 @@ class UnsupportedArgument(Exception):
     """Raised by a handler for an argument it cannot take; the importer adds where it stands."""
 
 
-def pair(value: Any) -> list[int]:
-    """One number for both axes, or one each."""
-    numbers = [value] if isinstance(value, int) else list(value)
-    return numbers * 2 if len(numbers) == 1 else numbers
+def numbers(value: Any, count: int) -> list[int]:
+    """One number for all axes, or one each."""
+    given = [value] if isinstance(value, int) else list(value)
+    return given * count if len(given) == 1 else given
 
 
-__all__ = ["HANDLERS", "Handler", "UnsupportedArgument", "handles", "pair"]
+def refuse(**options: Any) -> None:
+    """Raises when one of these arguments is given."""
+    for name, value in options.items():
+        if value is not None and value is not False:
+            raise UnsupportedArgument(f"{name}={value}; leave it out")
+
+
+def flattened(arguments: Any) -> Iterator[Any]:
+    """The arguments, those in lists too."""
+    for argument in arguments:
+        if isinstance(argument, list | tuple):
+            yield from flattened(argument)
+        else:
+            yield argument
+
+
+__all__ = ["HANDLERS", "Function", "Handler", "UnsupportedArgument", "flattened", "handles", "numbers", "refuse"]

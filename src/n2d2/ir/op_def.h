@@ -11,12 +11,15 @@ namespace n2d2::ir {
 
 class Node;
 class GradientContext;
+class ExpandContext;
 
 /// Types of the outputs of a node whose inputs and attributes are set; throws ShapeError, TypeError, ValueError.
 /// Messages need not name the node: Graph::add_node puts `Conv 'conv1': ` in front.
 using Infer = std::vector<TensorType> (*)(const Node& node);
 /// Adds the nodes that compute the gradients of the inputs; see GradientContext.
 using Gradient = void (*)(GradientContext& context);
+/// Writes the node as other nodes, or does nothing where backends have kernels for it as it is; see ExpandContext.
+using Expansion = void (*)(ExpandContext& context);
 
 enum class Presence { required, optional, variadic };
 
@@ -35,6 +38,8 @@ struct OpDef {
   std::map<std::string, Attribute> attributes;  ///< Every attribute with its default.
   Infer infer = nullptr;
   Gradient gradient = nullptr;  ///< Null: no gradient flows through.
+  bool is_pointwise = false;    ///< A function of one tensor: y[i] depends on x[i] alone, and not on i.
+  Expansion expand = nullptr;   ///< Null: the node always stays as it is.
 };
 
 /// The operators a graph may hold.

@@ -1,6 +1,7 @@
 // AveragePool: what it means.
 #include "n2d2/ops/infer.h"
 #include "n2d2/ops/ops.h"
+#include "n2d2/ops/windows.h"
 
 namespace n2d2::ops {
 namespace {
@@ -12,13 +13,12 @@ const std::map<std::string, ir::Attribute> kAttributes = {{"kernel_shape", std::
                                                           {"count_include_pad", std::int64_t{0}}};
 
 Types infer(const ir::Node& node) {
-  expect_float(node, 0);
-  expect_rank(node, 0, 4);
-  const auto& kernel = expect_list(node, "kernel_shape", 2, 1);
-  const auto windows = windows_of(node, kernel[0], kernel[1]);
-  expect_pads_inside(windows);
+  expect_image(node, 0);
   const Shape& x = node.input_shape(0);
-  return {{{x[0], x[1], window_places(x[2].size, windows[0]), window_places(x[3].size, windows[1])}, DType::float32}};
+  const auto& kernel = expect_list(node, "kernel_shape", static_cast<std::size_t>(x.rank()) - 2, 1);
+  const auto windows = windows_of(node, kernel);
+  expect_pads_inside(windows);
+  return {{image_shape(x[0], x[1], places_of(node, x, windows)), DType::float32}};
 }
 
 void gradient(ir::GradientContext& g) {
@@ -51,7 +51,8 @@ OpDef average_pool() {
           .outputs = {"Y"},
           .attributes = kAttributes,
           .infer = infer,
-          .gradient = gradient};
+          .gradient = gradient,
+          .expand = expand_pool};
 }
 
 OpDef average_pool_grad() {

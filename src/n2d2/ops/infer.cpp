@@ -33,6 +33,12 @@ void expect_float(const ir::Node& node, std::size_t input) {
   if (dtype != DType::float32) throw TypeError(fmt::format("input {} is {}, expected float32", input_name(node, input), name_of(dtype)));
 }
 
+void expect_integers(const ir::Node& node, std::size_t input) {
+  const DType dtype = node.input(input)->type.dtype;
+  if (dtype == DType::int32 || dtype == DType::int64) return;
+  throw TypeError(fmt::format("input {} is {}, expected int32 or int64", input_name(node, input), name_of(dtype)));
+}
+
 void expect_rank(const ir::Node& node, std::size_t input, int rank) {
   const Shape& shape = node.input_shape(input);
   if (shape.rank() != rank) {
@@ -67,46 +73,6 @@ Shape broadcast(const Shape& a, const Shape& b) {
     dims[static_cast<std::size_t>(rank - i)] = x == one ? y : x;
   }
   return Shape(std::move(dims));
-}
-
-std::int64_t window_places(std::int64_t extent, const Window& w) {
-  const std::int64_t reach = w.dilation * (w.kernel - 1) + 1;
-  const std::int64_t free = extent + w.pad_begin + w.pad_end - reach;
-  if (free < 0) {
-    throw ShapeError(fmt::format("the window reaches over {} elements, the padded input has {} ({} + pads {} and {})", reach,
-                                 extent + w.pad_begin + w.pad_end, extent, w.pad_begin, w.pad_end));
-  }
-  std::int64_t places = (w.ceil_mode ? (free + w.stride - 1) / w.stride : free / w.stride) + 1;
-  if (w.ceil_mode && (places - 1) * w.stride >= extent + w.pad_begin) --places;
-  return places;
-}
-
-std::array<std::int64_t, 2> places_of(const ir::Node& node, const Shape& x, const std::vector<Window>& windows) {
-  const auto& region = node.integers("region");
-  if (region.size() == 2) return {region[0], region[1]};
-  return {window_places(x[2].size, windows[0]), window_places(x[3].size, windows[1])};
-}
-
-std::vector<Window> windows_of(const ir::Node& node, std::int64_t kernel_height, std::int64_t kernel_width) {
-  const auto& strides = expect_list(node, "strides", 2, 1);
-  const auto& pads = expect_list(node, "pads", 4, 0);
-  const std::vector<std::int64_t> ones = {1, 1};
-  const auto& dilations = node.attributes().has("dilations") ? expect_list(node, "dilations", 2, 1) : ones;
-  const bool ceil_mode = node.attributes().has("ceil_mode") && node.integer("ceil_mode") != 0;
-  return {{kernel_height, strides[0], pads[0], pads[2], dilations[0], ceil_mode},
-          {kernel_width, strides[1], pads[1], pads[3], dilations[1], ceil_mode}};
-}
-
-void expect_window_fits_byte(const std::vector<std::int64_t>& kernel) {
-  if (kernel[0] * kernel[1] > 256) throw UnsupportedError(fmt::format("window {}x{} has more than 256 elements", kernel[0], kernel[1]));
-}
-
-void expect_pads_inside(const std::vector<Window>& windows) {
-  for (const Window& w : windows) {
-    const std::int64_t reach = w.dilation * (w.kernel - 1) + 1;
-    if (w.pad_begin < reach && w.pad_end < reach) continue;
-    throw ValueError(fmt::format("pads {} and {} are not smaller than the window, which reaches over {}", w.pad_begin, w.pad_end, reach));
-  }
 }
 
 std::vector<std::int64_t> extents_of(const Shape& shape) {

@@ -1,6 +1,5 @@
 // Shape inference that several operators share. Everything here throws ShapeError, TypeError or ValueError with the shapes seen.
 #pragma once
-#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -21,6 +20,8 @@ Types same_as_second(const ir::Node& node);
 Types same_as_both(const ir::Node& node);
 
 void expect_float(const ir::Node& node, std::size_t input);
+/// int32 or int64.
+void expect_integers(const ir::Node& node, std::size_t input);
 void expect_rank(const ir::Node& node, std::size_t input, int rank);
 void expect_same_shape(const ir::Node& node, std::size_t a, std::size_t b);
 /// An attribute that is a list of `count` numbers, each at least `least`.
@@ -28,23 +29,6 @@ const std::vector<std::int64_t>& expect_list(const ir::Node& node, const std::st
 
 /// NumPy's rule: extents are equal or 1, aligned at the end. Source: ONNX, Broadcasting in ONNX.
 Shape broadcast(const Shape& a, const Shape& b);
-
-/// A window that slides over one axis.
-struct Window {
-  std::int64_t kernel = 1, stride = 1, pad_begin = 0, pad_end = 0, dilation = 1;
-  bool ceil_mode = false;
-};
-/// Number of places of the window, at least 1. `ceil_mode` never starts a window in the end padding. Source: ONNX MaxPool.
-std::int64_t window_places(std::int64_t extent, const Window& window);
-/// Places of both windows of a node: all, or those of its attribute `region`, which only passes set: the first rows and columns.
-std::array<std::int64_t, 2> places_of(const ir::Node& node, const Shape& x, const std::vector<Window>& windows);
-/// The two windows of a node with strides, pads (top, left, bottom, right), dilations and ceil_mode.
-std::vector<Window> windows_of(const ir::Node& node, std::int64_t kernel_height, std::int64_t kernel_width);
-
-/// MaxPool keeps the place of the maximum in one byte; throws UnsupportedError for windows of more than 256 elements.
-void expect_window_fits_byte(const std::vector<std::int64_t>& kernel);
-/// A pool's padding is smaller than its window, so that every window sees the input.
-void expect_pads_inside(const std::vector<Window>& windows);
 
 /// Extents as an attribute; the number of rows is -1, k times it -k.
 std::vector<std::int64_t> extents_of(const Shape& shape);

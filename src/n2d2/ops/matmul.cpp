@@ -1,5 +1,8 @@
-// MatMul with a matrix on the right: what it means.
+// MatMul: what it means.
 #include <fmt/core.h>
+
+#include <algorithm>
+#include <numeric>
 
 #include "n2d2/core/error.h"
 #include "n2d2/ops/infer.h"
@@ -8,17 +11,36 @@
 namespace n2d2::ops {
 namespace {
 
+/// One matrix on the right for all rows: the axes of A but the last become one.
+bool is_right_matrix(const ir::Value& b) { return b.rank() == 2 && !b.is_batched(); }
+
+/// All axes but the last two.
+Shape leading(const Shape& shape) { return Shape(std::vector<Dim>(shape.begin(), shape.end() - 2)); }
+
 Types infer(const ir::Node& node) {
   expect_float(node, 0);
   expect_float(node, 1);
-  expect_rank(node, 1, 2);
   const Shape& a = node.input_shape(0);
   const Shape& b = node.input_shape(1);
-  if (a.rank() < 2) throw ShapeError(fmt::format("input A {} has rank {}, expected at least 2", a.text(), a.rank()));
-  if (!(a[a.rank() - 1] == b[0])) throw ShapeError(fmt::format("the inner extents of A {} and B {} differ", a.text(), b.text()));
-  Shape y = a;
-  y[a.rank() - 1] = b[1];
-  return {{y, DType::float32}};
+  for (const auto& [name, shape] : {std::pair("A", &a), std::pair("B", &b)}) {
+    if (shape->rank() < 2)
+      throw ShapeError(fmt::format("input {} {} has rank {}, expected at least 2", name, shape->text(), shape->rank()));
+  }
+  if (!(a[a.rank() - 1] == b[b.rank() - 2])) throw ShapeError(fmt::format("the inner extents of A {} and B {} differ", a.text(), b.text()));
+  const Dim last = b[b.rank() - 1];
+  if (is_right_matrix(*node.input(1))) {
+    Shape y = a;
+    y[a.rank() - 1] = last;
+    return {{y, DType::float32}};
+  }
+  const Dim rows = a[a.rank() - 2];
+  if (rows.per_row || last.per_row || a[a.rank() - 1].per_row) {
+    throw UnsupportedError(fmt::format("the batch must be one of the leading axes (A {}, B {})", a.text(), b.text()));
+  }
+  std::vector<Dim> dims = broadcast(leading(a), leading(b)).dims();
+  dims.push_back(rows);
+  dims.push_back(last);
+  return {{Shape(std::move(dims)), DType::float32}};
 }
 
 /// The leading axes as one: [rows * k, last].
@@ -28,7 +50,7 @@ ir::Value* as_matrix(ir::GradientContext& g, ir::Value* value) {
   return g.make("Reshape", {value}, {{"shape", std::vector<std::int64_t>{-1, last}}});
 }
 
-void gradient(ir::GradientContext& g) {
+void gradient_of_right_matrix(ir::GradientContext& g) {
   if (g.wants(0)) {
     ir::Value* matrix = g.make("Gemm", {as_matrix(g, g.dy()), g.input(1)}, {{"transB", std::int64_t{1}}});
     if (g.input(0)->rank() != 2) matrix = reshaped_like(g, matrix, g.input(0));
@@ -37,12 +59,26 @@ void gradient(ir::GradientContext& g) {
   if (g.wants(1)) g.set(1, g.make("Gemm", {as_matrix(g, g.input(0)), as_matrix(g, g.dy())}, {{"transA", std::int64_t{1}}}));
 }
 
+/// With the last two axes exchanged; moves no memory.
+ir::Value* transposed(ir::GradientContext& g, ir::Value* value) {
+  std::vector<std::int64_t> perm(static_cast<std::size_t>(value->rank()));
+  std::iota(perm.begin(), perm.end(), 0);
+  std::swap(perm.end()[-1], perm.end()[-2]);
+  return g.make("Transpose", {value}, {{"perm", perm}});
+}
+
+void gradient(ir::GradientContext& g) {
+  if (is_right_matrix(*g.input(1))) return gradient_of_right_matrix(g);
+  if (g.wants(0)) g.set(0, sum_to(g, g.make("MatMul", {g.dy(), transposed(g, g.input(1))}), g.input(0)));
+  if (g.wants(1)) g.set(1, sum_to(g, g.make("MatMul", {transposed(g, g.input(0)), g.dy()}), g.input(1)));
+}
+
 }  // namespace
 
 OpDef matmul() {
   return {.name = "MatMul",
           .since_opset = 13,
-          .doc = "y[..., m] = sum over k of a[..., k] * b[k, m].",
+          .doc = "y[..., m, n] = sum over k of a[..., m, k] * b[..., k, n]; the leading axes broadcast.",
           .inputs = {{"A"}, {"B"}},
           .outputs = {"Y"},
           .infer = infer,

@@ -1,6 +1,7 @@
 // MaxPool: what it means.
 #include "n2d2/ops/infer.h"
 #include "n2d2/ops/ops.h"
+#include "n2d2/ops/windows.h"
 
 namespace n2d2::ops {
 namespace {
@@ -13,15 +14,13 @@ const std::map<std::string, ir::Attribute> kAttributes = {{"kernel_shape", std::
                                                           {"region", std::vector<std::int64_t>{}}};
 
 Types infer(const ir::Node& node) {
-  expect_float(node, 0);
-  expect_rank(node, 0, 4);
-  const auto& kernel = expect_list(node, "kernel_shape", 2, 1);
-  expect_window_fits_byte(kernel);
-  const auto windows = windows_of(node, kernel[0], kernel[1]);
-  expect_pads_inside(windows);
+  expect_image(node, 0);
   const Shape& x = node.input_shape(0);
-  const auto places = places_of(node, x, windows);
-  const Shape y = {x[0], x[1], places[0], places[1]};
+  const auto& kernel = expect_list(node, "kernel_shape", static_cast<std::size_t>(x.rank()) - 2, 1);
+  expect_window_fits_byte(kernel);
+  const auto windows = windows_of(node, kernel);
+  expect_pads_inside(windows);
+  const Shape y = image_shape(x[0], x[1], places_of(node, x, windows));
   return {{y, DType::float32}, {y, DType::uint8}};
 }
 
@@ -55,7 +54,8 @@ OpDef max_pool() {
           .outputs = {"Y", "Argmax"},
           .attributes = kAttributes,
           .infer = infer,
-          .gradient = gradient};
+          .gradient = gradient,
+          .expand = expand_pool};
 }
 
 OpDef max_pool_grad() {

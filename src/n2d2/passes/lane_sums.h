@@ -4,10 +4,8 @@
 
 namespace n2d2::passes {
 
-/// Whether the node's unbatched outputs are sums over the rows of the batch, made as a partial sum per lane.
-bool sums_over_rows(const ir::Node& node);
-
-/// Puts a LaneSum behind every such output that anything but AccumulateGradient (which sums by itself) reads.
+/// Puts a LaneSum behind every output that is a sum over the rows of the batch and that anything but AccumulateGradient (which sums by
+/// itself) reads.
 void add_lane_sums(ir::Graph& graph);
 
 }  // namespace n2d2::passes

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
-#include <string>
 #include <unordered_map>
 
 namespace n2d2::passes {
@@ -16,12 +14,6 @@ using Extents = std::array<std::int64_t, 2>;
 bool is_image(const Value* value) { return value != nullptr && value->rank() == 4 && value->shape().batch_axis() == 0; }
 Extents extents_of(const Value& value) { return {value.shape()[2].size, value.shape()[3].size}; }
 bool has_windows(const Node& node) { return node.op().name == "Conv" || node.op().name == "MaxPool"; }
-
-/// Each output element depends on the input element at the same place alone, and not on where that is.
-bool is_pointwise(const Node& node) {
-  static const std::set<std::string> names = {"Relu", "LeakyRelu", "Sigmoid", "Tanh"};
-  return names.contains(node.op().name);
-}
 
 /// Rows and columns of the input that the first `places` windows read.
 Extents read_by(const Node& node, const Extents& places) {
@@ -51,7 +43,7 @@ class Needs {
 
  private:
   void visit(const Node& node) {
-    const bool follows = (has_windows(node) || is_pointwise(node)) && is_image(node.input(0)) && is_image(node.output());
+    const bool follows = (has_windows(node) || node.op().is_pointwise) && is_image(node.input(0)) && is_image(node.output());
     for (std::size_t i = 0; i < node.inputs().size(); ++i) {
       if (i > 0 || !follows) need_all(node.input(i));
     }

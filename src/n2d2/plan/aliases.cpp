@@ -7,12 +7,6 @@
 namespace n2d2::plan {
 namespace {
 
-bool is_row_major(const ir::Value& value) {
-  std::vector<int> row_major(static_cast<std::size_t>(value.rank()));
-  for (int axis = 0; axis < value.rank(); ++axis) row_major[static_cast<std::size_t>(axis)] = axis;
-  return ir::same_memory(value, ir::order_of(value), row_major);
-}
-
 /// The order that the input's bytes have when read along the output's axes.
 std::vector<int> transposed_order(const ir::Node& node) {
   const auto& perm = node.integers("perm");
@@ -27,11 +21,14 @@ std::vector<int> transposed_order(const ir::Node& node) {
 
 bool is_alias(const ir::Node& node) {
   const std::string& op = node.op().name;
-  if (op != "Flatten" && op != "Reshape" && op != "Transpose" && op != "Reorder") return false;
+  if (op != "Flatten" && op != "Reshape" && op != "Transpose" && op != "Reorder" && op != "StopGradient") return false;
   const ir::Value& input = *node.input(0);
   const ir::Value& output = *node.output();
   if (input.is_batched() != output.is_batched()) return false;
-  if (op == "Flatten" || op == "Reshape") return is_row_major(input) && is_row_major(output);
+  if (op == "Flatten" || op == "Reshape") {
+    const auto kept = ir::order_after_reshape(input.shape(), ir::order_of(input), output.shape());
+    return kept && ir::same_memory(output, *kept, ir::order_of(output));
+  }
   const auto order = op == "Transpose" ? transposed_order(node) : ir::order_of(input);
   return ir::same_memory(output, order, ir::order_of(output));
 }

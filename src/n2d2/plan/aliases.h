@@ -6,8 +6,8 @@
 
 namespace n2d2::plan {
 
-/// Whether the output of the node can be the bytes of its first input: Reshape and Flatten of row-major values,
-/// Transpose and Reorder that move no element.
+/// Whether the output of the node can be the bytes of its first input: Reshape, Flatten, Transpose and Reorder that
+/// move no element.
 bool is_alias(const ir::Node& node);
 
 }  // namespace n2d2::plan

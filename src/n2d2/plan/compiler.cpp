@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "n2d2/core/error.h"
+#include "n2d2/passes/expand.h"
 #include "n2d2/passes/lane_sums.h"
 #include "n2d2/passes/output_copies.h"
 #include "n2d2/passes/pool_before_relu.h"
@@ -24,14 +25,17 @@ double flops_per_row(const ir::Node& node) {
     const auto k = static_cast<double>(node.input_shape(0)[node.integer("transA") != 0 ? 0 : 1].size);
     return 2 * k * count(node.output_shape());
   }
-  if (op == "MatMul") return 2 * count(node.output_shape()) * static_cast<double>(node.input_shape(1)[0].size);
+  if (op == "MatMul") return 2 * count(node.output_shape()) * static_cast<double>(node.input_shape(0)[node.input_shape(0).rank() - 1].size);
   if (op.find("Conv") == std::string::npos) return 0;
   const bool is_weight = op.ends_with("ConvGradWeight");
   const bool is_pooled = node.attributes().has("conv_output");
   const Shape& w = is_weight ? node.output_shape(0) : node.input_shape(op == "MaxPoolConvGradInput" ? 2 : 1);
   const Shape& y = is_weight || op.ends_with("ConvGradInput") ? node.input_shape(0) : node.output_shape();
-  const auto& extents = is_pooled ? node.integers("conv_output") : std::vector<std::int64_t>{y[2].size, y[3].size};
-  return 2 * count(w) * static_cast<double>(extents[0] * extents[1] * y[0].size);
+  double places = static_cast<double>(y[0].size);
+  for (int axis = 2; axis < y.rank(); ++axis) {
+    places *= static_cast<double>(is_pooled ? node.integers("conv_output")[static_cast<std::size_t>(axis) - 2] : y[axis].size);
+  }
+  return 2 * count(w) * places;
 }
 
 constexpr std::int64_t kChunkBytes = 512 * 1024;  // of activations: half of the second-level cache of one core
@@ -82,6 +86,7 @@ void Compiler::run() {
 
 void Compiler::run_passes() {
   ir::Graph& graph = plan_.graph_;
+  passes::expand(graph);
   passes::move_pool_before_relu(graph);
   passes::shrink_to_required_region(graph);
   std::vector<ir::Value*> outputs = graph.outputs();

@@ -166,7 +166,12 @@ std::int64_t Network::forward(const ForwardCall& call) {
   pending.update_count = update_count_;
   pending.entry = entry;
   plan.bind_saved(*pending.block);
-  plan.forward(call.rows, arguments);
+  try {
+    plan.forward(call.rows, arguments);
+  } catch (...) {
+    pending_.release(pending);
+    throw;
+  }
   return pending.id;
 }
 

@@ -1,4 +1,4 @@
-// Elementwise functions, softmax and losses of every instruction set against double.
+// Elementwise operators, softmax and losses of every instruction set against double.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -11,6 +11,8 @@
 namespace n2d2::cpu {
 namespace {
 
+constexpr float kNone[UnaryBody::kNumbers] = {};
+
 std::vector<const Simd*> tables() {
   std::vector<const Simd*> found;
   for (const char* isa : {"generic", "avx2", "avx512"}) {
@@ -19,49 +21,7 @@ std::vector<const Simd*> tables() {
   return found;
 }
 
-/// Distance in units of the last place of the expected float.
-double units(float found, double expected) {
-  const auto rounded = static_cast<float>(expected);
-  const float next = std::nextafter(std::abs(rounded), std::numeric_limits<float>::infinity());
-  return std::abs(static_cast<double>(found) - expected) / (static_cast<double>(next) - std::abs(static_cast<double>(rounded)));
-}
-
-/// The numbers from -most to most, dense near zero.
-std::vector<float> arguments(float most) {
-  std::vector<float> all;
-  for (float size = 1e-6F; size < most; size *= 1.0007F) {
-    all.push_back(size);
-    all.push_back(-size);
-  }
-  return all;
-}
-
 }  // namespace
-
-TEST_CASE("exp is within two units of the last place, sigmoid and tanh within two and a half") {
-  for (const Simd* table : tables()) {
-    CAPTURE(table->isa);
-    const std::vector<float> x = arguments(80.0F);
-    std::vector<float> sigmoid(x.size()), tanh(x.size());
-    const auto n = static_cast<std::int64_t>(x.size());
-    table->eltwise.sigmoid(x.data(), sigmoid.data(), n, 0.0F);
-    table->eltwise.tanh(x.data(), tanh.data(), n, 0.0F);
-    double worst_sigmoid = 0, worst_tanh = 0, worst_exp = 0;
-    for (std::size_t i = 0; i < x.size(); ++i) {
-      const auto exact = static_cast<double>(x[i]);
-      worst_sigmoid = std::max(worst_sigmoid, units(sigmoid[i], 1.0 / (1.0 + std::exp(-exact))));
-      worst_tanh = std::max(worst_tanh, units(tanh[i], std::tanh(exact)));
-      if (x[i] > 0) continue;
-      const float scores[2] = {x[i], 0.0F};
-      float shares[2];
-      table->softmax.softmax(scores, shares, 1, 2);
-      worst_exp = std::max(worst_exp, units(shares[0], std::exp(exact) / (1.0 + std::exp(exact))));
-    }
-    CHECK(worst_sigmoid < 2.5);
-    CHECK(worst_tanh < 2.5);
-    CHECK(worst_exp < 2.0);
-  }
-}
 
 TEST_CASE("functions of infinities and NaN") {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
@@ -69,16 +29,16 @@ TEST_CASE("functions of infinities and NaN") {
     CAPTURE(table->isa);
     const float x[4] = {kInfinity, -kInfinity, std::numeric_limits<float>::quiet_NaN(), -0.0F};
     float y[4];
-    table->eltwise.tanh(x, y, 4, 0.0F);
+    unary_body(*table, "Tanh").value(x, y, 4, kNone);
     CHECK(y[0] == 1.0F);
     CHECK(y[1] == -1.0F);
     CHECK(std::isnan(y[2]));
     CHECK(std::signbit(y[3]));
-    table->eltwise.sigmoid(x, y, 4, 0.0F);
+    unary_body(*table, "Sigmoid").value(x, y, 4, kNone);
     CHECK(y[0] == 1.0F);
     CHECK(y[1] == 0.0F);
     CHECK(std::isnan(y[2]));
-    table->eltwise.relu(x, y, 4, 0.0F);
+    unary_body(*table, "Relu").value(x, y, 4, kNone);
     CHECK(y[0] == kInfinity);
     CHECK(y[1] == 0.0F);
     CHECK(std::isnan(y[2]));

@@ -50,7 +50,7 @@ def pair(end: str) -> tuple[keras.Model, keras.Model]:
 
 def uses_native(model: keras.Model) -> bool:
     steps = model._box["steps"]
-    return steps.native is not None and steps._traced is None
+    return steps.native is not None and steps._general is None
 
 
 def assert_same_training(end: str, form: str, compiled, is_native: bool = True, **fit) -> None:
@@ -212,7 +212,7 @@ def test_both_paths_in_turn():
         logs.append([{k: float(v) for k, v in model.train_function(iter([batch])).items()} for batch in batches])
         logs[-1].append({k: float(v) for k, v in model.get_metrics_result().items()})
     assert model._box["steps"].native is not None
-    assert model._box["steps"]._traced is not None
+    assert model._box["steps"]._general is not None
     for ours, expected in zip(logs[1], logs[0], strict=True):
         assert ours == pytest.approx(expected, rel=1e-5)
 

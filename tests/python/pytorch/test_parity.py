@@ -9,19 +9,12 @@ import pytest
 import torch
 import torch.nn as nn
 from parity import Twin, assert_one_step_close, shaken
-from torch_nets import Tutorial, batch_norm_net, digits
+from torch_nets import Tutorial, batch_norm_net, digits, shaken_copy
 
 import n2d2
 import pytorch_interoperability as interop
 
 criterion = nn.CrossEntropyLoss()
-
-
-def _shaken_copy(net: nn.Module) -> nn.Module:
-    twin = copy.deepcopy(net)
-    for i, parameter in enumerate(twin.parameters()):
-        parameter.data = torch.from_numpy(shaken(parameter.detach().numpy(), i))
-    return twin
 
 
 def _step(net: nn.Module, x: torch.Tensor, y: torch.Tensor) -> dict[str, np.ndarray]:
@@ -51,7 +44,7 @@ def test_one_step(make, shape, rows):
     x, y = torch.randn(rows, *shape), torch.randint(0, 10, (rows,))
     framework = _step(copy.deepcopy(net), x, y)
     exact = _step(copy.deepcopy(net).double(), x.double(), y)
-    noise = _step(_shaken_copy(net).double(), torch.from_numpy(shaken(x.numpy(), 99)).double(), y)
+    noise = _step(shaken_copy(net).double(), torch.from_numpy(shaken(x.numpy(), 99)).double(), y)
     ours = _engine_step(copy.deepcopy(net), x, y)
     assert ours.keys() == exact.keys()
     for name in exact:
@@ -65,7 +58,7 @@ def test_one_step(make, shape, rows):
 def test_ten_steps_with_sgd(momentum):
     torch.manual_seed(1)
     net = Tutorial()
-    ours, twin = copy.deepcopy(net), _shaken_copy(net)
+    ours, twin = copy.deepcopy(net), shaken_copy(net)
     block = interop.wrap(ours, (10, 3, 32, 32), solver=n2d2.solver.SGD(0.01, momentum, form="torch"))
     optimizers = {m: torch.optim.SGD(m.parameters(), 0.01, momentum) for m in (net, twin)}
     rule = Twin()
@@ -88,7 +81,7 @@ def test_ten_steps_with_sgd(momentum):
 def test_ten_steps_with_a_torch_optimizer(make_optimizer):
     torch.manual_seed(2)
     net = Tutorial()
-    ours, twin = copy.deepcopy(net), _shaken_copy(net)
+    ours, twin = copy.deepcopy(net), shaken_copy(net)
     block = interop.wrap(ours, (10, 3, 32, 32), update="torch")
     optimizers = {m: make_optimizer(m.parameters()) for m in (net, twin, block)}
     rule = Twin()
@@ -106,7 +99,7 @@ def test_ten_steps_with_a_torch_optimizer(make_optimizer):
 def test_batch_norm_statistics_partial_batch_and_biased_evaluation():
     torch.manual_seed(3)
     net = batch_norm_net()
-    ours, twin = copy.deepcopy(net), _shaken_copy(net)
+    ours, twin = copy.deepcopy(net), shaken_copy(net)
     block = interop.wrap(ours, (32, 1, 8, 8), update="torch")
     optimizers = {m: torch.optim.SGD(m.parameters(), 0.05) for m in (net, twin, block)}
     images, labels = digits()

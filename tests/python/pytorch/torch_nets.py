@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+from parity import shaken
 from sklearn.datasets import load_digits
 
 
@@ -57,3 +60,11 @@ def digits() -> tuple[torch.Tensor, torch.Tensor]:
     """scikit-learn's digits, [1797, 1, 8, 8] in [0, 1]."""
     bunch = load_digits()
     return torch.from_numpy((bunch.images[:, None] / 16).astype(np.float32)), torch.from_numpy(bunch.target.astype(np.int64))
+
+
+def shaken_copy(net: nn.Module, seed: int = 0) -> nn.Module:
+    """The network with every weight changed by up to one rounding of float32."""
+    twin = copy.deepcopy(net)
+    for i, parameter in enumerate(twin.parameters()):
+        parameter.data = torch.from_numpy(shaken(parameter.detach().numpy(), seed + i))
+    return twin

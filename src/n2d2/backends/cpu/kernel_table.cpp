@@ -15,18 +15,23 @@ const std::vector<plan::KernelEntry>& kernel_table() {
                               sparse_grad_weight_kernels,
                               sparse_grad_input_kernels,
                               gemm_kernels,
+                              matmul_kernels,
                               eltwise_kernels,
                               binary_kernels,
                               pool_kernels,
                               average_pool_kernels,
                               batch_normalization_kernels,
+                              layer_normalization_kernels,
                               softmax_kernels,
                               dropout_kernels,
                               transpose_kernels,
                               concat_kernels,
+                              slice_kernels,
                               reduce_kernels,
                               loss_kernels,
-                              accumulate_kernels}) {
+                              accumulate_kernels,
+                              gather_kernels,
+                              integer_kernels}) {
       for (plan::KernelEntry& kernel : family()) all.push_back(std::move(kernel));
     }
     return all;

@@ -4,10 +4,12 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "n2d2/backends/cpu/kernels/kernels.h"
 #include "n2d2/core/error.h"
 #include "n2d2/ir/memory_order.h"
+#include "n2d2/ops/windows.h"
 
 namespace n2d2::cpu {
 namespace {
@@ -20,9 +22,18 @@ using plan::Emitter;
 using plan::Lane;
 using plan::Operand;
 
-/// The first `read` rows and columns of an image.
-Desc channels_last(std::int64_t rows, std::int64_t channels, const std::int64_t (&places)[2], const std::int64_t (&read)[2]) {
-  return onednn::strided({rows, channels, read[0], read[1]}, {channels * places[0] * places[1], 1, places[1] * channels, channels});
+/// The first `read` places along each axis of an image.
+Desc channels_last(const Convolution& conv, std::int64_t rows, std::int64_t channels, const std::int64_t (&places)[3],
+                   const std::int64_t (&read)[3]) {
+  Dims dims = {rows, channels}, strides(static_cast<std::size_t>(conv.axes) + 2, 1);
+  dims.insert(dims.end(), read, read + conv.axes);
+  std::int64_t stride = channels;
+  for (int axis = conv.axes - 1; axis >= 0; --axis) {
+    strides[static_cast<std::size_t>(axis) + 2] = stride;
+    stride *= places[axis];
+  }
+  strides[0] = stride;
+  return onednn::strided(dims, strides);
 }
 
 PrimitiveDesc owned(dnnl_primitive_desc_t desc) { return {desc, dnnl_primitive_desc_destroy}; }
@@ -39,8 +50,8 @@ auto naming(const ir::Node& node, Make make) {
 }
 
 std::string refuses_conv(const ir::Node& node) {
-  const std::string reason = refuses_unless_channels_last(*node.input(0));
-  return reason.empty() ? refuses_unless_channels_last(*node.output()) : reason;
+  const std::string reason = refuses_order(*node.input(0));
+  return reason.empty() ? refuses_order(*node.output()) : reason;
 }
 
 /// The part that Conv and ConvGradInput share: `from` and `to` are DNNL_ARG_..., by rows, next to weights and perhaps a bias.
@@ -95,20 +106,22 @@ void prepare_conv_grad_input(Emitter& emit) {
         {DNNL_ARG_DIFF_DST, conv.floats_out()}, {DNNL_ARG_WEIGHTS, 0}, {DNNL_ARG_DIFF_SRC, conv.floats_in()}};
     const auto primitives = std::make_shared<onednn::RowPrimitives>(
         rows, emit.lanes(), arguments, [&](std::int64_t chunk) { return conv.backward_input(chunk, weight.desc); });
-    const bool writes_all = conv.read[0] == conv.input[0] && conv.read[1] == conv.input[1];
+    const bool writes_all = std::equal(conv.read, conv.read + conv.axes, conv.input);
     emit_rows(emit, {primitives, emit.in(0), weight.operand, {}, emit.out(), {}, conv.rows_per_row, writes_all ? 0 : conv.floats_in()});
   });
 }
 
 }  // namespace
 
-Desc Convolution::desc_in(std::int64_t rows) const { return channels_last(rows, channels[0], input, read); }
-Desc Convolution::desc_out(std::int64_t rows) const { return channels_last(rows, channels[1], output, output); }
+Desc Convolution::desc_in(std::int64_t rows) const { return channels_last(*this, rows, channels[0], input, read); }
+Desc Convolution::desc_out(std::int64_t rows) const { return channels_last(*this, rows, channels[1], output, output); }
 Desc Convolution::desc_bias() const { return onednn::strided({channels[1]}, {1}); }
 
 Dims Convolution::weight_dims() const {
-  if (group == 1) return {channels[1], channels[0], kernel[0], kernel[1]};
-  return {group, channels[1] / group, channels[0] / group, kernel[0], kernel[1]};
+  Dims dims = {channels[1] / group, channels[0] / group};
+  if (group > 1) dims.insert(dims.begin(), group);
+  dims.insert(dims.end(), kernel, kernel + axes);
+  return dims;
 }
 
 Desc Convolution::desc_weight(const ir::Value& value) const {
@@ -154,16 +167,17 @@ Convolution convolution_of(const ir::Node& node, const Shape& x, const Shape& w,
   conv.channels[0] = x[1].size;
   conv.channels[1] = y[1].size;
   conv.rows_per_row = x[0].size;
-  for (int i = 0; i < 2; ++i) {
-    const auto axis = static_cast<std::size_t>(i);
+  conv.axes = x.rank() - 2;
+  const auto windows = ops::windows_of(node, ops::spatial_of(w));
+  for (int i = 0; i < conv.axes; ++i) {
+    const ops::Window& window = windows[static_cast<std::size_t>(i)];
     conv.input[i] = x[2 + i].size;
     conv.output[i] = y[2 + i].size;
-    conv.kernel[i] = w[2 + i].size;
-    conv.strides[i] = node.integers("strides")[axis];
-    conv.dilations[i] = node.integers("dilations")[axis] - 1;  // oneDNN counts the holes
-    conv.pads_begin[i] = node.integers("pads")[axis];
-    const std::int64_t under_kernel = (conv.kernel[i] - 1) * (conv.dilations[i] + 1) + 1;
-    const std::int64_t reach = (conv.output[i] - 1) * conv.strides[i] - conv.pads_begin[i] + under_kernel;
+    conv.kernel[i] = window.kernel;
+    conv.strides[i] = window.stride;
+    conv.dilations[i] = window.dilation - 1;  // oneDNN counts the holes
+    conv.pads_begin[i] = window.pad_begin;
+    const std::int64_t reach = (conv.output[i] - 1) * window.stride - window.pad_begin + window.reach();
     conv.read[i] = std::min(conv.input[i], reach);
     conv.pads_end[i] = std::max<std::int64_t>(reach - conv.input[i], 0);
   }
@@ -181,10 +195,16 @@ PackedWeight pack_weight(Emitter& emit, std::size_t input, const Desc& own, cons
   return {packed, chosen};
 }
 
-std::string refuses_unless_channels_last(const ir::Value& value) {
+std::string refuses_order(const ir::Value& value) {
   if (!value.is_batched()) return "activations must have a batch axis";
-  if (!ir::same_memory(value, ir::order_of(value), {0, 2, 3, 1})) return "activations must be channels-last";
-  return {};
+  std::vector<int> channels_last(static_cast<std::size_t>(value.rank()));
+  std::iota(channels_last.begin(), channels_last.end(), 0);
+  std::rotate(channels_last.begin() + 1, channels_last.begin() + 2, channels_last.end());
+  return ir::same_memory(value, ir::order_of(value), channels_last) ? "" : "activations must be channels-last";
+}
+
+std::string refuses_unless_channels_last(const ir::Value& value) {
+  return value.rank() == 4 ? refuses_order(value) : "activations have three dimensions";
 }
 
 std::vector<plan::KernelEntry> convolution_kernels() {

@@ -5,27 +5,29 @@
 
 namespace n2d2::cpu {
 
-/// A convolution in two dimensions: activations channels-last, weights in the order of their value.
+/// A convolution in two or three dimensions: activations channels-last, weights in the order of their value.
 struct Convolution {
-  const ir::Value* x = nullptr;  ///< logical [N,C,H,W]; null for the gradient of the input
+  const ir::Value* x = nullptr;  ///< logical [N,C,H,W] or [N,C,D,H,W]; null for the gradient of the input
+  int axes = 2;                  ///< of the image
   std::int64_t group = 1;
   std::int64_t channels[2] = {};  ///< of input and output
-  std::int64_t input[2] = {};     ///< height and width
-  std::int64_t output[2] = {};
-  std::int64_t kernel[2] = {};
+  std::int64_t input[3] = {};     ///< depth if there are three axes, height, width
+  std::int64_t output[3] = {};
+  std::int64_t kernel[3] = {};
   dnnl_dims_t strides = {}, dilations = {}, pads_begin = {}, pads_end = {};
-  std::int64_t read[2] = {};  ///< rows and columns of the input that are read; the others are beyond the last window
+  std::int64_t read[3] = {};  ///< of the input; what is behind that no window reaches
   bool has_bias = false;
   std::int64_t rows_per_row = 1;  ///< rows of the activations per row of the batch
 
-  std::int64_t floats_in() const { return channels[0] * input[0] * input[1]; }
-  std::int64_t floats_out() const { return channels[1] * output[0] * output[1]; }
+  std::int64_t floats_in() const { return channels[0] * places(input); }
+  std::int64_t floats_out() const { return channels[1] * places(output); }
+  std::int64_t places(const std::int64_t (&extents)[3]) const { return extents[0] * extents[1] * (axes == 3 ? extents[2] : 1); }
   onednn::Desc desc_in(std::int64_t rows) const;
   onednn::Desc desc_out(std::int64_t rows) const;
   onednn::Desc desc_bias() const;
-  /// Dims of the weights: [M, C/group, kH, kW], with the group in front when there are several.
+  /// Dims of the weights: [M, C/group, kernel...], with the group in front when there are several.
   onednn::Dims weight_dims() const;
-  /// The weights as they lie in memory in `value`, whose logical shape is [M, C/group, kH, kW].
+  /// The weights as they lie in memory in `value`, whose logical shape is [M, C/group, kernel...].
   onednn::Desc desc_weight(const ir::Value& value) const;
   onednn::PrimitiveDesc forward(std::int64_t rows, const onednn::Desc& weight) const;
   onednn::PrimitiveDesc backward_input(std::int64_t rows, const onednn::Desc& weight) const;
@@ -44,6 +46,8 @@ struct PackedWeight {
 PackedWeight pack_weight(plan::Emitter& emit, std::size_t input, const onednn::Desc& own, const onednn::Desc& chosen);
 
 /// Why activations of this order cannot be used, or an empty text.
+std::string refuses_order(const ir::Value& value);
+/// Why activations cannot be used, or an empty text: they must be images in two dimensions for our own kernels, and channels-last.
 std::string refuses_unless_channels_last(const ir::Value& value);
 
 }  // namespace n2d2::cpu

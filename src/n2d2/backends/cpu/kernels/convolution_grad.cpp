@@ -77,7 +77,7 @@ void prepare(Emitter& emit) {
   kernel.weight_bytes = onednn::bytes_of(own);
   kernel.format_bytes = onednn::bytes_of(format);
   kernel.channels = conv.channels[1];
-  kernel.places = conv.output[0] * conv.output[1];
+  kernel.places = conv.places(conv.output);
 
   Parts& parts = kernel.parts;
   const std::int64_t reorder_bytes = kernel.reordering ? kernel.reordering->scratch_bytes() : 0;
@@ -93,7 +93,7 @@ void prepare(Emitter& emit) {
 
 std::string refuses(const ir::Node& node) {
   for (const std::size_t i : {0, 1}) {
-    std::string reason = refuses_unless_channels_last(*node.input(i));
+    std::string reason = refuses_order(*node.input(i));
     if (!reason.empty()) return reason;
   }
   return {};

@@ -1,4 +1,6 @@
-// Elementwise operators of one tensor and their gradients: vectors over contiguous rows.
+// Functions of one variable and their gradients: vectors over contiguous rows. The rows of simd/unary.cpp are the kernels.
+#include <array>
+
 #include "n2d2/backends/cpu/kernels/kernels.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 
@@ -7,31 +9,46 @@ namespace {
 
 using plan::Emitter;
 using plan::Lane;
+using Numbers = std::array<float, UnaryBody::kNumbers>;
 
-float alpha_of(const ir::Node& node) { return node.attributes().has("alpha") ? static_cast<float>(node.number("alpha")) : 0.0F; }
-
-template <auto kBody>
-void unary(Emitter& emit) {
-  const auto x = emit.in(0), y = emit.out();
-  const std::int64_t count = emit.node().output_shape().elements_per_row();
-  const float alpha = alpha_of(emit.node());
-  const auto body = simd().eltwise.*kBody;
-  if (!emit.node().output()->is_batched()) {
-    return emit.single([=](const Lane& lane) { body(x.all(lane), y.all(lane), count, alpha); }, {});
-  }
-  emit.rows([=](const Lane& lane) { body(x.rows(lane), y.rows(lane), lane.rows * count, alpha); });
+const UnaryBody& body_of(const ir::Node& node) {
+  std::string_view op = node.op().name;
+  if (op.ends_with("Grad")) op.remove_suffix(4);
+  const bool has_variants = node.attributes().has("approximate") && node.attributes().text("approximate") != "none";
+  return unary_body(simd(), op, has_variants ? node.attributes().text("approximate") : "");
 }
 
-template <auto kBody>
+Numbers numbers_of(const ir::Node& node, const UnaryBody& body) {
+  Numbers numbers{};
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    if (body.names[i] != nullptr) numbers[i] = static_cast<float>(node.number(body.names[i]));
+  }
+  return numbers;
+}
+
+void value(Emitter& emit) {
+  const auto x = emit.in(0), y = emit.out();
+  const std::int64_t count = emit.node().output_shape().elements_per_row();
+  const UnaryBody& body = body_of(emit.node());
+  const auto run = [function = body.value, numbers = numbers_of(emit.node(), body)](const float* from, float* to, std::int64_t n) {
+    function(from, to, n, numbers.data());
+  };
+  if (!emit.node().output()->is_batched()) {
+    return emit.single([=](const Lane& lane) { run(x.all(lane), y.all(lane), count); }, {});
+  }
+  emit.rows([=](const Lane& lane) { run(x.rows(lane), y.rows(lane), lane.rows * count); });
+}
+
 void gradient(Emitter& emit) {
   const auto dy = emit.in(0), saved = emit.in(1), dx = emit.out();
   const std::int64_t count = emit.node().output_shape().elements_per_row();
-  const float alpha = alpha_of(emit.node());
-  const auto body = simd().eltwise.*kBody;
+  const UnaryBody& body = body_of(emit.node());
+  const auto run = [function = body.gradient, numbers = numbers_of(emit.node(), body)](
+                       const float* from, const float* point, float* to, std::int64_t n) { function(from, point, to, n, numbers.data()); };
   if (!emit.node().output()->is_batched()) {
-    return emit.single([=](const Lane& lane) { body(dy.all(lane), saved.all(lane), dx.all(lane), count, alpha); }, {});
+    return emit.single([=](const Lane& lane) { run(dy.all(lane), saved.all(lane), dx.all(lane), count); }, {});
   }
-  emit.rows([=](const Lane& lane) { body(dy.rows(lane), saved.rows(lane), dx.rows(lane), lane.rows * count, alpha); });
+  emit.rows([=](const Lane& lane) { run(dy.rows(lane), saved.rows(lane), dx.rows(lane), lane.rows * count); });
 }
 
 void add_relu_grad(Emitter& emit) {
@@ -44,20 +61,18 @@ void add_relu_grad(Emitter& emit) {
   emit.rows([=](const Lane& lane) { body(a.rows(lane), b.rows(lane), y.rows(lane), dx.rows(lane), lane.rows * count); });
 }
 
-using Bodies = EltwiseBodies;
-
 }  // namespace
 
 Kernels eltwise_kernels() {
-  return {{"Relu", "relu", nullptr, unary<&Bodies::relu>},
-          {"ReluGrad", "relu_grad", nullptr, gradient<&Bodies::relu_grad>},
-          {"AddReluGrad", "add_relu_grad", nullptr, add_relu_grad},
-          {"LeakyRelu", "leaky_relu", nullptr, unary<&Bodies::leaky_relu>},
-          {"LeakyReluGrad", "leaky_relu_grad", nullptr, gradient<&Bodies::leaky_relu_grad>},
-          {"Sigmoid", "sigmoid", nullptr, unary<&Bodies::sigmoid>},
-          {"SigmoidGrad", "sigmoid_grad", nullptr, gradient<&Bodies::sigmoid_grad>},
-          {"Tanh", "tanh", nullptr, unary<&Bodies::tanh>},
-          {"TanhGrad", "tanh_grad", nullptr, gradient<&Bodies::tanh_grad>}};
+  Kernels kernels = {{"AddReluGrad", "add_relu_grad", nullptr, add_relu_grad}};
+  for (int i = 0; i < simd().unary_count; ++i) {
+    const UnaryBody& body = simd().unary[i];
+    if (*body.variant != '\0') continue;  // the same kernel finds it
+    const std::string op = body.op;
+    kernels.push_back({op, "unary", nullptr, value});
+    kernels.push_back({op + "Grad", "unary", nullptr, gradient});
+  }
+  return kernels;
 }
 
 }  // namespace n2d2::cpu

@@ -117,12 +117,12 @@ Product product_of(const ir::Node& node) {
 
 std::string refuses_product(const ir::Node& node) {
   if (node.op().name == "MatMul") {
+    if (node.input_shape(1).is_batched() || node.input_shape(1).rank() != 2) return "B is no matrix for all rows";
     for (const ir::Value* value : {node.input(0), node.output()}) {
       std::vector<int> row_major(static_cast<std::size_t>(value->rank()));
       for (int i = 0; i < value->rank(); ++i) row_major[static_cast<std::size_t>(i)] = i;
       if (!ir::same_memory(*value, ir::order_of(*value), row_major)) return "A and Y must be row-major";
     }
-    if (node.input_shape(1).is_batched()) return "B must not depend on the batch";
   }
   const Product product = product_of(node);
   if (product.y.across != 1) return "neither axis of Y is adjacent in memory";

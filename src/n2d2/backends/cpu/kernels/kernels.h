@@ -17,17 +17,22 @@ Kernels sparse_grad_input_kernels();
 Kernels depthwise_kernels();
 Kernels outer_convolution_kernels();
 Kernels gemm_kernels();
+Kernels matmul_kernels();
 Kernels eltwise_kernels();
 Kernels binary_kernels();
 Kernels pool_kernels();
 Kernels average_pool_kernels();
 Kernels batch_normalization_kernels();
+Kernels layer_normalization_kernels();
 Kernels softmax_kernels();
 Kernels dropout_kernels();
 Kernels transpose_kernels();
 Kernels concat_kernels();
+Kernels slice_kernels();
 Kernels reduce_kernels();
 Kernels loss_kernels();
 Kernels accumulate_kernels();
+Kernels gather_kernels();
+Kernels integer_kernels();
 
 }  // namespace n2d2::cpu

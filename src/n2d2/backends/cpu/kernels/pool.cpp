@@ -42,7 +42,7 @@ void prepare_pool(Emitter& emit, bool relu) {
   const PoolGeometry g = pool_geometry(emit.node(), emit.node().input_shape(0), emit.node().output_shape());
   const auto x = emit.in(0), y = emit.out(0), argmax = emit.out(1);
   emit.rows([=, body = simd().max_pool](const Lane& lane) {
-    for (std::int64_t row = 0; row < lane.rows; ++row) {
+    for (std::int64_t row = 0; row < lane.rows * g.images; ++row) {
       const float* in = x.rows(lane) + row * g.floats_in();
       float* out = y.rows(lane) + row * g.floats_out();
       std::uint8_t* chosen = argmax.rows<std::uint8_t>(lane) + row * g.floats_out();
@@ -58,7 +58,7 @@ void prepare_grad(Emitter& emit, bool relu) {
   const auto dy = emit.in(0), y = relu ? emit.in(1) : plan::Operand(), argmax = emit.in(relu ? 2 : 1), dx = emit.out();
   const bool clears = !tiles(g), adds = overlaps(g);
   emit.rows([=, body = simd().max_pool_grad](const Lane& lane) {
-    for (std::int64_t row = 0; row < lane.rows; ++row) {
+    for (std::int64_t row = 0; row < lane.rows * g.images; ++row) {
       const std::int64_t pooled = row * g.floats_out();
       const float* from = dy.rows(lane) + pooled;
       const float* mask = relu ? y.rows(lane) + pooled : nullptr;

@@ -50,7 +50,7 @@ void average_pool(Emitter& emit) {
   const auto x = emit.in(0), y = emit.out();
   emit.rows([=, body = simd().average.mean](const Lane& lane) {
     float* to = y.rows(lane);
-    for (std::int64_t row = 0; row < lane.rows; ++row) {
+    for (std::int64_t row = 0; row < lane.rows * g.images; ++row) {
       const float* image = x.rows(lane) + row * g.floats_in();
       each_window(g, with_pads, [&](const AverageWindow& window, float count) {
         body(window, image, static_cast<double>(count), to);
@@ -67,7 +67,7 @@ void average_pool_grad(Emitter& emit) {
   const bool clears = !tiles(g), adds = overlaps(g);
   emit.rows([=, body = simd().average.spread](const Lane& lane) {
     const float* from = dy.rows(lane);
-    for (std::int64_t row = 0; row < lane.rows; ++row) {
+    for (std::int64_t row = 0; row < lane.rows * g.images; ++row) {
       float* image = dx.rows(lane) + row * g.floats_in();
       if (clears) std::fill(image, image + g.floats_in(), 0.0F);
       each_window(g, with_pads, [&](const AverageWindow& window, float count) {
@@ -82,10 +82,11 @@ void average_pool_grad(Emitter& emit) {
 AverageWindow whole(const Shape& x) { return {.columns = x[2].size * x[3].size, .column_step = x[1].size, .channels = x[1].size}; }
 
 void global_average_pool(Emitter& emit) {
+  const std::int64_t images = emit.node().output_shape()[0].size;
   const AverageWindow window = whole(emit.node().input_shape(0));
   const auto x = emit.in(0), y = emit.out();
   emit.rows([=, body = simd().average.mean](const Lane& lane) {
-    for (std::int64_t row = 0; row < lane.rows; ++row) {
+    for (std::int64_t row = 0; row < lane.rows * images; ++row) {
       body(window, x.rows(lane) + row * window.columns * window.channels, static_cast<double>(window.columns),
            y.rows(lane) + row * window.channels);
     }
@@ -93,10 +94,11 @@ void global_average_pool(Emitter& emit) {
 }
 
 void global_average_pool_grad(Emitter& emit) {
+  const std::int64_t images = emit.node().output_shape()[0].size;
   const AverageWindow window = whole(emit.node().output_shape());
   const auto dy = emit.in(0), dx = emit.out();
   emit.rows([=, body = simd().average.spread](const Lane& lane) {
-    for (std::int64_t row = 0; row < lane.rows; ++row) {
+    for (std::int64_t row = 0; row < lane.rows * images; ++row) {
       body(window, dy.rows(lane) + row * window.channels, static_cast<float>(window.columns), false,
            dx.rows(lane) + row * window.columns * window.channels);
     }

@@ -9,6 +9,7 @@
 namespace n2d2::cpu {
 
 struct PoolGeometry {
+  std::int64_t images = 1;                           ///< per row of the batch
   std::int64_t channels = 0, height = 0, width = 0;  ///< of the input
   std::int64_t out_height = 0, out_width = 0;
   std::int64_t kernel[2] = {1, 1}, strides[2] = {1, 1}, pads[4] = {0, 0, 0, 0}, dilations[2] = {1, 1};
@@ -34,6 +35,7 @@ struct PoolGeometry {
 /// is then `<prefix>kernel`.
 inline PoolGeometry pool_geometry(const ir::Node& node, const Shape& in, const Shape& out, const std::string& prefix = "") {
   PoolGeometry g;
+  g.images = in[0].size;
   g.channels = in[1].size;
   g.height = in[2].size;
   g.width = in[3].size;

@@ -65,7 +65,7 @@ class StridedLoop {
   }
 
  private:
-  static constexpr int kMaxRank = 8;
+  static constexpr int kMaxRank = 16;
   static constexpr std::size_t at(int i) { return static_cast<std::size_t>(i); }
 
   bool merges(const Offsets& step, std::int64_t size) const {

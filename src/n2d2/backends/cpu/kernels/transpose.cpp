@@ -1,4 +1,5 @@
-// Everything that copies elements to other places: Transpose, Reorder, Flatten, Reshape. Where they move nothing they never run.
+// Everything that copies elements to other places: Transpose, Reorder, StopGradient, Flatten, Reshape. Where they move nothing they never
+// run.
 #include "n2d2/backends/cpu/kernels/kernels.h"
 #include "n2d2/backends/cpu/kernels/strided_copy.h"
 #include "n2d2/backends/cpu/kernels/strided_loop.h"
@@ -85,6 +86,7 @@ void reshape(Emitter& emit) {
 Kernels transpose_kernels() {
   return {{"Transpose", "strided_copy", nullptr, transpose},
           {"Reorder", "strided_copy", nullptr, reorder},
+          {"StopGradient", "strided_copy", nullptr, reorder},
           {"Flatten", "copy", nullptr, reshape},
           {"Reshape", "copy", nullptr, reshape}};
 }

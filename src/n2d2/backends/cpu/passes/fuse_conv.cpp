@@ -8,7 +8,7 @@ namespace {
 /// The convolution before `reader`, when it can become one with it.
 ir::Node* convolution_before(const ir::Graph& graph, const ir::Node& reader) {
   ir::Node* conv = producer(reader.input(0), "Conv");
-  const bool fits = conv != nullptr && conv->integer("group") == 1 && conv->output()->is_batched() &&
+  const bool fits = conv != nullptr && conv->output()->rank() == 4 && conv->integer("group") == 1 && conv->output()->is_batched() &&
                     conv->output()->shape().batch_axis() == 0 && conv->phase() == reader.phase() &&
                     only_reader(graph, conv->output(), reader);
   return fits ? conv : nullptr;

@@ -17,7 +17,8 @@ using ir::Value;
 using Order = std::vector<int>;
 
 /// How a node wants its batched operands to lie.
-enum class Wish { channels_last, row_major, as_first_input, any };
+/// `reads_any`: inputs in any order, outputs row-major. `all_row_major`: the host's weights too.
+enum class Wish { channels_last, row_major, as_first_input, any, reads_any, all_row_major };
 
 Wish wish_of(const Node& node) {
   static const std::set<std::string> channels_last = {"Conv",
@@ -46,14 +47,20 @@ Wish wish_of(const Node& node) {
                                                   "SoftmaxGrad",
                                                   "LogSoftmax",
                                                   "LogSoftmaxGrad",
-                                                  "Flatten",
-                                                  "Reshape",
+                                                  "LayerNormalization",
+                                                  "LayerNormalizationGrad",
+                                                  "RMSNormalization",
+                                                  "RMSNormalizationGrad",
                                                   "SoftmaxCrossEntropyLoss",
                                                   "SoftmaxCrossEntropyLossGrad",
                                                   "MeanSquaredError",
                                                   "MeanSquaredErrorGrad"};
-  static const std::set<std::string> any = {"Reorder", "ReduceSum", "ReduceMean", "SumTo", "Concat", "Slice", "Pad"};
+  static const std::set<std::string> any = {"Reorder",   "ReduceSum", "ReduceMean", "SumTo", "Concat", "Slice",
+                                            "SliceGrad", "Split",     "Expand",     "Tile",  "Pad"};
+  static const std::set<std::string> all_row_major = {"Gather", "GatherGrad", "GatherElements", "GatherElementsGrad", "OneHot", "Cast"};
   const std::string& name = node.op().name;
+  if (all_row_major.contains(name)) return Wish::all_row_major;
+  if (name == "MatMul" && (node.input(1)->is_batched() || node.input(1)->rank() != 2)) return Wish::reads_any;
   if (channels_last.contains(name)) return Wish::channels_last;
   if (row_major.contains(name)) return Wish::row_major;
   return any.contains(name) ? Wish::any : Wish::as_first_input;
@@ -88,7 +95,10 @@ class Layout {
   void assign(Node& node) {
     if (node.op().name == "Reorder") return;
     if (node.op().name == "Transpose") return follow_transpose(node);
+    if (node.op().name == "Reshape" || node.op().name == "Flatten") return reshape(node);
+    if (node.op().name == "AccumulateGradient") return require(node, 0, ir::order_of(*node.input(1)));
     const Wish wish = wish_of(node);
+    for (std::size_t i = 0; wish == Wish::all_row_major && i < node.inputs().size(); ++i) require(node, i, batch_first(*node.input(i)));
     if (wish == Wish::row_major || wish == Wish::channels_last) {
       for (std::size_t i = 0; i < node.inputs().size(); ++i) {
         if (node.input(i) == nullptr) continue;
@@ -105,7 +115,9 @@ class Layout {
   static Order wished(Wish wish, const Value& value) { return wish == Wish::channels_last ? channels_last(value) : batch_first(value); }
 
   void place_output(const Node& node, Value& output, Wish wish) {
-    if (!output.is_batched()) {
+    if (wish == Wish::reads_any || wish == Wish::all_row_major) {
+      output.order = batch_first(output);
+    } else if (!output.is_batched()) {
       output.order = parameter_order(output);
     } else if (wish == Wish::row_major || wish == Wish::channels_last) {
       output.order = wished(wish, output);
@@ -150,6 +162,14 @@ class Layout {
     Order order;
     for (const int axis : ir::order_of(*node.input(0))) order.push_back(inverse[static_cast<std::size_t>(axis)]);
     node.output()->order = order;
+  }
+
+  /// The elements stay where they are if they can.
+  void reshape(Node& node) {
+    const Value& input = *node.input(0);
+    const auto kept = ir::order_after_reshape(input.shape(), ir::order_of(input), node.output_shape());
+    if (!kept) require(node, 0, batch_first(input));
+    node.output()->order = kept ? *kept : batch_first(*node.output());
   }
 
   /// Input `i` of the node shall lie in this order: reads a reordered copy of it otherwise.

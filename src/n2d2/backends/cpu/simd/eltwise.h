@@ -1,4 +1,4 @@
-// Bodies of elementwise operators.
+// Bodies of elementwise operators of two tensors.
 #pragma once
 #include <cstdint>
 
@@ -14,13 +14,8 @@ struct BinaryTask {
 };
 
 struct EltwiseBodies {
-  using Unary = void (*)(const float* x, float* y, std::int64_t n, float alpha);
-  /// `saved` is x or y, whatever the gradient needs.
-  using Gradient = void (*)(const float* dy, const float* saved, float* dx, std::int64_t n, float alpha);
   using Binary = void (*)(const BinaryTask& task);
 
-  Unary relu = nullptr, leaky_relu = nullptr, sigmoid = nullptr, tanh = nullptr;
-  Gradient relu_grad = nullptr, leaky_relu_grad = nullptr, sigmoid_grad = nullptr, tanh_grad = nullptr;
   Binary add = nullptr, subtract = nullptr, multiply = nullptr, divide = nullptr;
   Binary add_relu = nullptr;  ///< max(a + b, 0)
   /// dx = y > 0 ? a + b : 0.

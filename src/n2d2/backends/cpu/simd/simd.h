@@ -3,14 +3,17 @@
 // simd/table.cpp.
 #pragma once
 #include <cstdint>
+#include <string_view>
 
 #include "n2d2/backends/cpu/simd/average.h"
 #include "n2d2/backends/cpu/simd/conv.h"
 #include "n2d2/backends/cpu/simd/depthwise.h"
 #include "n2d2/backends/cpu/simd/eltwise.h"
 #include "n2d2/backends/cpu/simd/gemm.h"
+#include "n2d2/backends/cpu/simd/layer_norm.h"
 #include "n2d2/backends/cpu/simd/normalize.h"
 #include "n2d2/backends/cpu/simd/softmax.h"
+#include "n2d2/backends/cpu/simd/unary.h"
 #include "n2d2/backends/cpu/simd/winograd.h"
 
 namespace n2d2::solvers {
@@ -171,15 +174,20 @@ struct Simd {
   /// sums[tap] += sum over the pixels of dy * x.
   void (*depthwise_grad_weight)(const DepthwisePixels& pixels, const float* x, const float* dy, float* sums) = nullptr;
 
+  // simd/unary.cpp
+  const UnaryBody* unary = nullptr;
+  int unary_count = 0;
+
   // simd/gemm.cpp
   GemmBodies gemm;
   // simd/conv.cpp
   ConvBodies conv;
   // simd/winograd.cpp
   WinogradBodies winograd;
-  // simd/eltwise.cpp, normalize.cpp, softmax.cpp, average.cpp
+  // simd/eltwise.cpp, normalize.cpp, layer_norm.cpp, softmax.cpp, average.cpp
   EltwiseBodies eltwise;
   NormalizeBodies normalize;
+  LayerNormBodies layer_norm;
   SoftmaxBodies softmax;
   AverageBodies average;
 };
@@ -189,6 +197,9 @@ struct Simd {
 const Simd& simd();
 /// The table of one instruction set, or null when the machine lacks it. Throws ValueError for an unknown name.
 const Simd* simd_of(const char* isa);
+
+/// The row of a function of one variable; throws UnsupportedError when the table has none.
+const UnaryBody& unary_body(const Simd& table, std::string_view op, std::string_view variant = "");
 
 namespace generic {
 const Simd& table();

@@ -18,7 +18,9 @@ void add_gemm(Simd& table);
 void add_conv(Simd& table);
 void add_winograd(Simd& table);
 void add_eltwise(Simd& table);
+void add_unary(Simd& table);
 void add_normalize(Simd& table);
+void add_layer_norm(Simd& table);
 void add_softmax(Simd& table);
 void add_average(Simd& table);
 
@@ -44,7 +46,9 @@ Simd make_table() {
   add_conv(table);
   add_winograd(table);
   add_eltwise(table);
+  add_unary(table);
   add_normalize(table);
+  add_layer_norm(table);
   add_softmax(table);
   add_average(table);
   return table;

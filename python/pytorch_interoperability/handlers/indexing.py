@@ -1,0 +1,54 @@
+"""Picking by indices: embeddings, gathers, flips."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from pytorch_interoperability.handlers.registry import UnsupportedArgument, handles, refuse
+
+
+@handles("embedding")
+def embedding(g: Any, weight: Any, indices: Any, padding_idx: int = -1, scale_grad_by_freq: bool = False, sparse: bool = False) -> Any:
+    refuse(scale_grad_by_freq=scale_grad_by_freq, sparse=sparse)
+    if padding_idx >= 0:  # the row is read like the others, and never trained
+        row = np.zeros((weight.shape[0], 1), np.float32)
+        row[padding_idx] = 1
+        weight = g.node("Where", [g.constant(row), g.node("StopGradient", [weight]), weight])
+    return g.node("Gather", [weight, indices], {"axis": 0})
+
+
+@handles("index_select")
+def index_select(g: Any, x: Any, dim: int, index: Any) -> Any:
+    return gathered(g, x, dim % len(x.shape), index)
+
+
+@handles("index.Tensor")
+def index(g: Any, x: Any, indices: Any) -> Any:
+    given = [(axis, i) for axis, i in enumerate(indices) if i is not None]
+    if len(given) != 1:
+        raise UnsupportedArgument("indices for several axes at once")
+    axis, places = given[0]
+    if isinstance(places, torch.Tensor) and places.dtype == torch.bool:
+        places = places.nonzero()[:, 0]
+    return gathered(g, x, axis, places)
+
+
+@handles("flip")
+def flip(g: Any, x: Any, dims: Any) -> Any:
+    for dim in dims:
+        axis = dim % len(x.shape)
+        x = gathered(g, x, axis, torch.arange(abs(x.shape[axis]) - 1, -1, -1))
+    return x
+
+
+def gathered(g: Any, x: Any, axis: int, indices: Any) -> Any:
+    """Elements of an axis by index; negative indices count from the end."""
+    extent = x.shape[axis]
+    if extent < 0:
+        raise UnsupportedArgument("rows of the batch picked by index")
+    if isinstance(indices, torch.Tensor):
+        indices = torch.where(indices < 0, indices + extent, indices)
+    return g.node("Gather", [x, indices], {"axis": axis})
