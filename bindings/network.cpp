@@ -50,13 +50,14 @@ std::int64_t forward(Network& network, const nb::list& inputs, std::int64_t rows
 }
 
 void backward(Network& network, std::int64_t state, const nb::list& output_gradients, const nb::list& input_gradients, bool weights,
-              bool accumulate) {
+              bool accumulate, bool keep) {
   thread_local plan::BackwardCall call;
   fill(call.output_gradients, output_gradients);
   fill(call.input_gradients, input_gradients);
   call.state = state;
   call.weights = weights;
   call.accumulate = accumulate;
+  call.keep = keep;
   const nb::gil_scoped_release release;
   network.backward(call);
 }
@@ -141,7 +142,7 @@ void bind_network(nb::module_& m) {
       .def("forward", &forward, "inputs"_a, "rows"_a, "outputs"_a, "train"_a = false, "keep"_a = false, "input_gradients"_a = false,
            "key"_a = 0)
       .def("backward", &backward, "state"_a, "output_gradients"_a, "input_gradients"_a = nb::list(), "weights"_a = true,
-           "accumulate"_a = false)
+           "accumulate"_a = false, "keep"_a = false)
       .def("step", &step, "inputs"_a, "rows"_a, "targets"_a, "loss"_a, "by_class"_a, "key"_a = 0,
            "Forward, loss, backward and update as one run; returns the loss before the update.")
       .def("drop", &Network::drop, "state"_a, nogil)

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from n2d2 import errors
 from n2d2.cells import LAYOUT_OPERATORS, DeepNetCell
 from n2d2.solver import Solver
 from pytorch_interoperability.runtime import Runtime
@@ -33,6 +34,7 @@ class Block(torch.nn.Module):
         super().__init__()
         self.__dict__["_original"] = module
         self.__dict__["_arguments"] = (examples, update, solver)
+        self.__dict__["_solver_state"] = None
         self.__dict__["_runtime"] = Runtime(module, examples, update, solver)
         for name in SHARED:
             self.__dict__[name] = module.__dict__[name]
@@ -43,6 +45,10 @@ class Block(torch.nn.Module):
     @torch.compiler.disable
     def forward(self, *xs: torch.Tensor) -> Any:
         """The original network's output."""
+        if torch._C._are_functorch_transforms_active():
+            raise errors.UnsupportedError(
+                "torch.func transforms (vmap, grad, jvp, ...) over a Block are not supported; use the plain module"
+            )
         return self._engine().call(xs)
 
     def train(self, mode: bool = True) -> Block:
@@ -55,8 +61,7 @@ class Block(torch.nn.Module):
 
     def set_solver(self, solver: Solver) -> None:
         """All parameters are updated by one copy of the solver from now on."""
-        runtime = self._engine()
-        runtime.set_solver([name for name, _, _ in runtime.network.parameters], solver.copy())
+        self._engine().set_solver_of_all(solver.copy())
 
     def get_block(self) -> DeepNetCell:
         """The network as cells, sharing these weights."""
@@ -86,11 +91,30 @@ class Block(torch.nn.Module):
         runtime: Runtime | None = self.__dict__["_runtime"]
         if runtime is None:
             examples, update, solver = self._arguments
-            runtime = self.__dict__["_runtime"] = Runtime(self._original, examples, update, solver)
+            runtime = self.__dict__["_runtime"] = Runtime(self._original, examples, update, solver, self._solver_state)
+            self.__dict__["_solver_state"] = None
         return runtime
 
+    def _apply(self, fn: Any, recurse: bool = True) -> Block:
+        moved = fn(torch.empty(0))
+        if moved.dtype != torch.float32 or moved.device.type != "cpu":
+            raise errors.TypeError(
+                f"a Block stays in float32 on the CPU, asked for {moved.dtype} on {moved.device}; convert the plain module instead"
+            )
+        super()._apply(fn, recurse)
+        return self
+
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_runtime": None}
+        runtime = self.__dict__["_runtime"]
+        state = self.__dict__["_solver_state"] if runtime is None else runtime.solver_state()
+        return {**self.__dict__, "_runtime": None, "_solver_state": state}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        original = self.__dict__.get("_original")
+        if original is not None and name not in self.__dict__ and _has_of_its_own(original, name):
+            setattr(original, name, value)
+        else:
+            super().__setattr__(name, value)
 
     def __getattr__(self, name: str) -> Any:
         try:
@@ -101,9 +125,14 @@ class Block(torch.nn.Module):
     def extra_repr(self) -> str:
         """What trains this Block."""
         runtime = self.__dict__.get("_runtime")
-        how = "torch" if runtime is not None and runtime.update_mode == "torch" else "n2d2"
-        solver = next(iter(runtime.solvers.values()), None) if runtime is not None else None
-        return f"n2d2, updated by {solver}" if how == "n2d2" else "n2d2, gradients go to torch"
+        if self._arguments[1] == "torch":
+            return "n2d2, gradients go to torch"
+        solvers = runtime.solvers.values() if runtime is not None else self._solver_state.solvers()
+        return f"n2d2, every backward updates by {' and '.join(dict.fromkeys(map(str, solvers))) or 'its solver'}"
+
+
+def _has_of_its_own(module: torch.nn.Module, name: str) -> bool:
+    return name in module.__dict__ or isinstance(getattr(type(module), name, None), property)
 
 
 __all__ = ["Block"]

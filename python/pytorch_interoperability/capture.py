@@ -59,6 +59,29 @@ def _custom_functions(seen: list[str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _hooks_that_only_look(module: torch.nn.Module, seen: list[str]) -> Iterator[None]:
+    """Notes the sub-modules with a forward hook that returns nothing: what it does to the side would happen once, at capture."""
+
+    def noting(path: str, hook: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            result = hook(*args, **kwargs)
+            if result is None:
+                seen.append(path)
+            return result
+
+        return call
+
+    places = [(path, child._forward_hooks, dict(child._forward_hooks)) for path, child in module.named_modules() if child._forward_hooks]
+    for path, hooks, originals in places:
+        hooks.update({key: noting(path, hook) for key, hook in originals.items()})
+    try:
+        yield
+    finally:
+        for _, hooks, originals in places:
+            hooks.update(originals)
+
+
+@contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     logger = logging.getLogger("torch")
     level = logger.level
@@ -75,9 +98,10 @@ def capture(module: torch.nn.Module, examples: tuple[torch.Tensor, ...]) -> Impo
     """The graph of the module in its present mode (each sub-module's `training` is honoured)."""
     buffers = {name for name, _ in module.named_buffers()}
     seen: list[str] = []
+    hooked: list[str] = []
     shapes = _dynamic_rows(module, examples)
     try:
-        with _LOCK, _quiet(), _custom_functions(seen):
+        with _LOCK, _quiet(), _custom_functions(seen), _hooks_that_only_look(module, hooked):
             program = torch.export.export(module, examples, dynamic_shapes=shapes, strict=False)
     except errors.N2D2Error:
         raise
@@ -91,6 +115,7 @@ def capture(module: torch.nn.Module, examples: tuple[torch.Tensor, ...]) -> Impo
         ) from cause
     late = _remove_late_buffers(module, buffers)
     problems = [f"autograd.Function '{name}', whose backward would not be used" for name in dict.fromkeys(seen)]
+    problems += [f"forward hook on '{path}' that returns nothing and so would not run; remove it" for path in dict.fromkeys(hooked)]
     problems += [f"buffer '{name}' registered in forward; register it in __init__" for name in late]
     if problems:
         raise errors.UnsupportedError("the network cannot run in n2d2 as it is; not supported:\n" + "\n".join(f"  {p}" for p in problems))

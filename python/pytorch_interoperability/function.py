@@ -12,17 +12,23 @@ from n2d2 import errors
 class PendingState:
     """A forward that waits for its backward; dropped with the output when none comes."""
 
-    __slots__ = ("id", "network")
+    __slots__ = ("binding", "id", "network", "versions")
 
-    def __init__(self, network: Any, state: int) -> None:
+    def __init__(self, network: Any, state: int, binding: Any) -> None:
         self.network = network
         self.id = state
+        self.binding = binding
+        self.versions = binding.versions()
 
-    def take(self) -> int:
-        """The id, once."""
+    def take(self, keep: bool) -> int:
+        """The id: once, or until a backward that does not keep the graph."""
         if self.id == 0:
-            raise errors.StateError("this forward has been used by a backward already; run forward again (retain_graph is not supported)")
-        state, self.id = self.id, 0
+            raise errors.StateError(
+                "this forward has been used by a backward already; run forward again, or give that one retain_graph=True"
+            )
+        state = self.id
+        if not keep:
+            self.id = 0
         return state
 
     def __del__(self) -> None:
@@ -35,6 +41,13 @@ def _copies(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
 
 
 _copies_of = getattr(torch, "_foreach_clone", _copies)  # one call for all of them, where torch has it
+
+
+def _never() -> bool:
+    return False
+
+
+_keeps_graph = getattr(torch._C._autograd, "_get_current_graph_task_keep_graph", _never)  # a torch without it: each graph serves once
 
 
 def _refuse_double_backward() -> None:
@@ -58,10 +71,11 @@ class EngineUpdates(torch.autograd.Function):
         xs = ctx.saved_tensors
         runtime = ctx.runtime
         needs = ctx.needs_input_grad
-        weights = needs[1] and runtime.trains_in_this_pass()
-        gxs = runtime.run_backward(ctx.state.take(), gys, xs, needs[2:], weights)
-        if weights:
-            runtime.queue_update()
+        with runtime.lock:
+            weights = needs[1] and runtime.trains_in_this_pass()
+            gxs = runtime.run_backward(ctx.state, _keeps_graph(), gys, xs, needs[2:], weights)
+            if weights:
+                runtime.queue_update()
         return None, None, *gxs
 
 
@@ -84,10 +98,11 @@ class TorchUpdates(torch.autograd.Function):
         needs, end = ctx.needs_input_grad, 2 + ctx.count
         weights = True in needs[end:]
         runtime = ctx.runtime
-        runtime.forget_gradients()
-        gxs = runtime.run_backward(ctx.state.take(), gys, xs, needs[2:end], weights)
-        # copies: torch may keep what it gets, and add to it, while the engine overwrites its own
-        gradients = _copies_of(ctx.gradients) if weights else [None] * len(ctx.gradients)
+        with runtime.lock:
+            runtime.forget_gradients()
+            gxs = runtime.run_backward(ctx.state, _keeps_graph(), gys, xs, needs[2:end], weights)
+            # copies: torch may keep what it gets, and add to it, while the engine overwrites its own
+            gradients = _copies_of(ctx.gradients) if weights else [None] * len(ctx.gradients)
         return None, None, *gxs, *gradients
 
 

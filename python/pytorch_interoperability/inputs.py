@@ -67,6 +67,12 @@ class Inputs:
             raise errors.ShapeError(f"{name}: its forward takes another path below {imported.least_rows} rows, got {rows}")
 
 
+def in_full_precision(xs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What torch.autocast made smaller, in float32 again; gradients come back in the smaller type."""
+    smaller = (torch.bfloat16, torch.float16)
+    return tuple([x.float() if isinstance(x, torch.Tensor) and x.dtype in smaller else x for x in xs])
+
+
 def is_empty_batch(xs: tuple[Any, ...]) -> bool:
     """Whether there is nothing to compute."""
     return bool(xs) and isinstance(xs[0], torch.Tensor) and xs[0].dim() > 0 and xs[0].shape[0] == 0
@@ -79,4 +85,4 @@ def _first_reader(graph: Any, value: Any) -> str:
     return "nothing"
 
 
-__all__ = ["Inputs", "is_empty_batch"]
+__all__ = ["Inputs", "in_full_precision", "is_empty_batch"]

@@ -11,6 +11,35 @@ from n2d2 import errors
 from pytorch_interoperability.imported import memory_order
 
 
+class Binding:
+    """The tensors that the engine computes with, kept alive until the last backward over them has run."""
+
+    def __init__(self, names: list[str], tensors: list[torch.Tensor], parameters: set[str]) -> None:
+        self._names = names
+        self.tensors = tensors
+        self._addresses = [tensor.data_ptr() for tensor in tensors]
+        self._parameters = [(name, tensor) for name, tensor in zip(names, tensors, strict=True) if name in parameters]
+        self._compared = [tensor for _, tensor in self._parameters]  # buffers are not: forwards write those themselves
+
+    def versions(self) -> list[int]:
+        """What says whether torch wrote a parameter. Asked in every step."""
+        return [tensor._version for tensor in self._compared]
+
+    def check(self, versions: list[int]) -> None:
+        """Raises StateError when a parameter was written since, or when any tensor got other memory. Called in every backward."""
+        now = self.versions()
+        if now != versions:
+            raise _outdated(next(name for (name, _), a, b in zip(self._parameters, now, versions, strict=True) if a != b))
+        if [tensor.data_ptr() for tensor in self.tensors] != self._addresses:
+            pairs = zip(self._names, self.tensors, self._addresses, strict=True)
+            raise _outdated(next(name for name, tensor, address in pairs if tensor.data_ptr() != address))
+
+    def bind(self, network: Any) -> None:
+        """Makes them what the engine computes with, again."""
+        for name, address in zip(self._names, self._addresses, strict=True):
+            network.bind(name, address)
+
+
 class Slots:
     """Where each parameter and buffer of a graph is kept in the module, and what the engine knows about it."""
 
@@ -31,6 +60,10 @@ class Slots:
         """Names of the parameters that get gradients."""
         self.trained: list[torch.Tensor] = []
         """And the parameters themselves."""
+        self.replaced = ""
+        """Name of one that is no parameter but a tensor put in its place, as `torch.func.functional_call` does."""
+        self.binding: Binding | None = Binding([], [], set())
+        """What the engine computes with; None when `unbind` was called since."""
 
     def check(self) -> bool:
         """Tells the engine which tensors moved, froze or thawed since the last step. Called in every step.
@@ -54,6 +87,8 @@ class Slots:
             self._known[i] = (owner, key, tensor, tensor.data_ptr(), tensor.requires_grad)
         pairs = [(name, t) for name, t in zip(self._names, tensors, strict=True) if name in self._parameters and t.requires_grad]
         names = [name for name, _ in pairs]
+        self.binding = Binding(self._names, tensors, self._parameters)
+        self.replaced = next((name for name, tensor in pairs if not isinstance(tensor, torch.nn.Parameter)), "")
         if names != self._told:
             self._network.set_trainable(names)
             self._told = names
@@ -67,8 +102,16 @@ class Slots:
         if list(tensor.shape) != shape:
             raise errors.ShapeError(f"'{name}' changed its shape after wrap from {shape} to {list(tensor.shape)}; wrap again")
         if memory_order(tensor) != order:
-            raise errors.StateError(f"'{name}' changed its memory format after wrap; call .contiguous() on it or wrap again")
+            raise errors.StateError(
+                f"'{name}' changed its memory format after wrap; undo it (.to(memory_format=torch.contiguous_format)) or wrap again"
+            )
         self._network.bind(name, tensor.data_ptr())
+
+    def unbind(self) -> None:
+        """Others have told the engine where the weights lie; the next check tells it anew."""
+        if self._known:
+            self.binding = None
+        self._known = [(owner, key, None, 0, trains) for owner, key, _, _, trains in self._known]
 
     def gradients(self) -> list[torch.Tensor]:
         """The engine's gradients of `trained`, as views in torch's shapes."""
@@ -90,4 +133,11 @@ class Slots:
         return [tensor for _, _, tensor, _, _ in self._known]
 
 
-__all__ = ["Slots"]
+def _outdated(name: str) -> errors.StateError:
+    return errors.StateError(
+        f"backward over outdated weights: '{name}' was changed after this forward ran. Run forward again; with update=\"n2d2\" sum the "
+        'losses and call backward once, or wrap with update="torch"'
+    )
+
+
+__all__ = ["Binding", "Slots"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import weakref
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +16,13 @@ from n2d2.solver import SGD, Solver
 from pytorch_interoperability.capture import capture, check_module
 from pytorch_interoperability.function import EngineUpdates, PendingState, TorchUpdates
 from pytorch_interoperability.imported import Imported
-from pytorch_interoperability.inputs import Inputs, is_empty_batch
+from pytorch_interoperability.inputs import Inputs, in_full_precision, is_empty_batch
 from pytorch_interoperability.memory import Slots
-from pytorch_interoperability.watch import Watch
+from pytorch_interoperability.solver_state import SolverState
+from pytorch_interoperability.watch import Watch, averages_all_batches
 
 MODES = {True: "train", False: "evaluate"}
+MOST_CAPTURES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +40,16 @@ class Installed:
 class Runtime:
     """One module in the engine."""
 
-    def __init__(self, module: torch.nn.Module, examples: tuple[torch.Tensor, ...], update: str, solver: Solver | None) -> None:
-        check_module(module)
+    def __init__(
+        self,
+        module: torch.nn.Module,
+        examples: tuple[torch.Tensor, ...],
+        update: str,
+        solver: Solver | None,
+        state: SolverState | None = None,
+    ) -> None:
+        self.lock = threading.RLock()
+        """Held during a forward and during a backward: Python threads may share a Block."""
         self.module = module
         self.update_mode = update
         self.examples = examples
@@ -49,11 +61,13 @@ class Runtime:
         self._retired: list[Any] = []
         self._task = -1
         self._has_gradients = False
-        self._queued = False
+        self._queued: weakref.ref[Any] | None = None
+        self._state = state if state is not None else SolverState()
         self._solver = solver.copy() if solver is not None else SGD()
         self.anchor = torch.zeros(1, requires_grad=True)
         self._anchor_node = torch.autograd.graph.get_gradient_edge(self.anchor).node
-        self._renew(module.training)
+        if state is None:  # a copy captures when it first runs
+            self._renew(module.training)
 
     # Captures.
 
@@ -72,7 +86,13 @@ class Runtime:
             self._forget_captures()
         watch = Watch(self.module)
         if watch.key not in self._captures:
-            self._captures[watch.key] = capture(self.module, self.examples)
+            check_module(self.module)
+            with torch.inference_mode(False), torch.autocast("cpu", enabled=False):
+                captured = capture(self.module, self.examples)
+            watch.put_back()
+            if len(self._captures) >= MOST_CAPTURES:  # a number that goes on changing
+                del self._captures[next(iter(self._captures))]
+            self._captures[watch.key] = captured
         return self._install(training, watch, self._captures[watch.key])
 
     def _forget_captures(self) -> None:
@@ -96,9 +116,15 @@ class Runtime:
         self._slots = Slots(self.module, self.network, names)
         for name, _, _ in self.network.parameters:
             if name not in self.solvers:
-                self.set_solver([name], self._solver)
+                self.set_solver([name], self._state.solver_of(name) or self._solver)
+                self._state.restore(name, self.network.slots(name))
         self._slots.check()
         return installed
+
+    def set_solver_of_all(self, solver: Solver) -> None:
+        """All parameters are updated by this solver from now on, those that are not known yet too."""
+        self._solver, self._state = solver, SolverState()
+        self.set_solver([name for name, _, _ in self.network.parameters], solver)
 
     def set_solver(self, names: list[str], solver: Solver) -> None:
         """These parameters are updated by that solver from now on."""
@@ -106,15 +132,29 @@ class Runtime:
             self.network.set_solver(name, solver.to_native())
             self.solvers[name] = solver
 
+    def solver_state(self) -> SolverState:
+        """Copies of the solvers and of what they remember of each parameter."""
+        return SolverState.of(self.network, self.solvers, self._state)
+
     # Forward.
 
     def call(self, xs: tuple[torch.Tensor, ...]) -> Any:
         """The module's outputs for these inputs. What is looked at in every step costs some microseconds; see benchmarks/crossing.py."""
+        with self.lock:
+            return self._call(xs)
+
+    def _call(self, xs: tuple[torch.Tensor, ...]) -> Any:
         training = self.module.training
-        installed = self._current(training)
+        installed = self._installed.get(training)
+        if installed is None or not installed.watch.holds() or not self._slots.check():
+            if training and not torch.is_grad_enabled() and averages_all_batches(self.module):
+                return self.module(*xs)  # swa_utils.update_bn, which wants the statistics alone
+            installed = self._renew(training)
         if not installed.inputs.fit(xs):
             if is_empty_batch(xs):
                 return self.module(*xs)  # nothing to compute: torch's own behaviour
+            if torch.is_autocast_enabled("cpu"):
+                xs = in_full_precision(xs)
             xs = installed.inputs.accept(xs)
         if not training and self._slots.written():
             self.network.refresh()  # evaluation keeps copies of the weights in formats of its own
@@ -122,8 +162,6 @@ class Runtime:
             outputs = self._apply(xs)
         else:
             outputs, _ = self.run(xs, keep=False, input_gradients=False)
-        if training and installed.counters:
-            torch._foreach_add_([owner[key] for owner, key in installed.counters], 1)
         return outputs[0] if installed.is_single else installed.imported.result(outputs)
 
     def _apply(self, xs: tuple[torch.Tensor, ...]) -> Any:
@@ -132,6 +170,8 @@ class Runtime:
             return TorchUpdates.apply(self, len(xs), *xs, *trained)
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             _refuse_distributed()
+        if self._slots.replaced:
+            _refuse_replaced(self._slots.replaced)
         return EngineUpdates.apply(self, self.anchor if trained else None, *xs)
 
     def run(self, xs: tuple[torch.Tensor, ...], keep: bool, input_gradients: bool) -> tuple[Any, Any]:
@@ -148,7 +188,9 @@ class Runtime:
             input_gradients=input_gradients,
             key=_random_key() if installed.imported.is_random else 0,
         )
-        return outputs, PendingState(self.network, state) if keep else None
+        if training and installed.counters:
+            torch._foreach_add_([owner[key] for owner, key in installed.counters], 1)
+        return outputs, PendingState(self.network, state, self._slots.binding) if keep else None
 
     # What a DeepNetCell asks.
 
@@ -176,13 +218,20 @@ class Runtime:
 
     # Backward.
 
-    def run_backward(self, state: int, gys: Any, xs: tuple[torch.Tensor, ...], needs: tuple[bool, ...], weights: bool) -> list[Any]:
-        """Gradients of the inputs that need one; stores those of the weights."""
+    def run_backward(
+        self, state: PendingState, keep: bool, gys: Any, xs: tuple[torch.Tensor, ...], needs: tuple[bool, ...], weights: bool
+    ) -> list[Any]:
+        """Gradients of the inputs that need one; stores those of the weights. ``keep``: another backward of that state may follow."""
+        state.binding.check(state.versions)
+        if state.binding is not self._slots.binding:  # others were put in their place since
+            state.binding.bind(self.network)
+            self._slots.unbind()
         gys = [None if g is None else g.contiguous() for g in gys]
         gxs = [torch.empty_like(x) if need else None for x, need in zip(xs, needs, strict=True)]
         outputs = [0 if g is None else g.data_ptr() for g in gys]
         inputs = [0 if g is None else g.data_ptr() for g in gxs]
-        self.network.backward(state, outputs, inputs, weights=weights, accumulate=weights and self._has_gradients)
+        accumulate = weights and self._has_gradients
+        self.network.backward(state.take(keep), outputs, inputs, weights=weights, accumulate=accumulate, keep=keep)
         self._has_gradients = self._has_gradients or weights
         return gxs
 
@@ -194,16 +243,22 @@ class Runtime:
         """Whether this backward pass reaches the anchor, and so trains; gradients of an earlier pass are forgotten."""
         task = torch._C._current_graph_task_id()
         if task != self._task:
+            if self._queued is not None and self._queued() is not None:
+                raise errors.StateError(
+                    "this backward pass runs inside, or beside, another that trains the same Block; "
+                    'use torch.utils.checkpoint with use_reentrant=False, or wrap with update="torch"'
+                )
             self._task = task
-            self._queued = False
+            self._queued = None
             self._has_gradients = False
         return torch._C._will_engine_execute_node(self._anchor_node)  # type: ignore[no-any-return]
 
     def queue_update(self) -> None:
         """Asks for one update at the end of this backward pass."""
-        if not self._queued:
-            self._queued = True
-            Variable._execution_engine.queue_callback(self.update)
+        if self._queued is None:
+            callback = self.update
+            self._queued = weakref.ref(callback)  # torch drops it with the pass, however that ends
+            Variable._execution_engine.queue_callback(callback)
 
     def gradients(self) -> list[torch.Tensor]:
         """The engine's gradients of the trained parameters, overwritten by the next backward."""
@@ -211,7 +266,7 @@ class Runtime:
 
     def update(self) -> None:
         """Applies the stored gradients, and any that torch put on the parameters itself."""
-        self._queued = False
+        self._queued = None
         if not self._has_gradients:
             return
         self._has_gradients = False
@@ -239,6 +294,12 @@ def _refuse_distributed() -> None:
         raise errors.UnsupportedError(
             'training in several processes with update="n2d2" would let the replicas drift apart; wrap with update="torch"'
         )
+
+
+def _refuse_replaced(name: str) -> None:
+    raise errors.UnsupportedError(
+        f'\'{name}\' is a tensor put in the parameter\'s place (functional_call), which update="n2d2" cannot train; wrap with update="torch"'
+    )
 
 
 __all__ = ["Runtime"]

@@ -200,7 +200,7 @@ void Network::backward(const BackwardCall& call) {
     for (const std::string& name : plan.externals().gradients_of) store_.find(name).has_gradient = true;
     rows_since_update_ = (call.accumulate ? rows_since_update_ : 0) + pending.rows;
   }
-  pending_.release(pending);
+  if (!call.keep) pending_.release(pending);
 }
 
 void Network::check_classes(const StepCall& call) const {

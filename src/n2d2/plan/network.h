@@ -34,6 +34,7 @@ struct BackwardCall {
   std::vector<void*> input_gradients;   ///< null: not wanted
   bool weights = true;                  ///< also store the parameters' gradients
   bool accumulate = false;              ///< add to the stored gradients
+  bool keep = false;                    ///< another backward of this state may follow
 };
 
 /// A training step with its loss. Losses are nodes with inputs (output 0 of the network, targets).
