@@ -6,7 +6,7 @@
 #include <limits>
 #include <vector>
 
-#include "n2d2/backends/cpu/simd/simd.h"
+#include "n2d2/backends/cpu/kernels/bodies.h"
 
 namespace n2d2::cpu {
 namespace {
@@ -56,7 +56,7 @@ TEST_CASE("functions are exact to a few units in the last place") {
       }
       std::vector<float> y(x.size());
       const float numbers[UnaryBody::kNumbers] = {1.0F};
-      unary_body(*table, function.op).value(x.data(), y.data(), static_cast<std::int64_t>(x.size()), numbers);
+      body_of(table->unary, function.op).value(x.data(), y.data(), static_cast<std::int64_t>(x.size()), numbers);
       double worst = 0;
       float where = 0;
       for (std::size_t i = 0; i < x.size(); ++i) {
@@ -83,9 +83,9 @@ TEST_CASE("sine and cosine are exact to 2e-7, also far out, and whole numbers ar
     std::vector<float> sin(x.size()), cos(x.size()), whole(x.size());
     const auto n = static_cast<std::int64_t>(x.size());
     const float numbers[UnaryBody::kNumbers] = {};
-    unary_body(*table, "Sin").value(x.data(), sin.data(), n, numbers);
-    unary_body(*table, "Cos").value(x.data(), cos.data(), n, numbers);
-    unary_body(*table, "Round").value(x.data(), whole.data(), n, numbers);
+    body_of(table->unary, "Sin").value(x.data(), sin.data(), n, numbers);
+    body_of(table->unary, "Cos").value(x.data(), cos.data(), n, numbers);
+    body_of(table->unary, "Round").value(x.data(), whole.data(), n, numbers);
     double worst = 0;
     bool all_whole = true;
     for (std::size_t i = 0; i < x.size(); ++i) {
