@@ -22,6 +22,7 @@ const std::vector<plan::KernelEntry>& kernel_table() {
                               average_pool_kernels,
                               batch_normalization_kernels,
                               layer_normalization_kernels,
+                              group_normalization_kernels,
                               softmax_kernels,
                               dropout_kernels,
                               random_normal_kernels,

@@ -1,6 +1,7 @@
-// What the steps of batch normalisation keep beside the activations: sums of a lane's rows, and factors per channel.
+// What the steps of batch and group normalisation keep beside the activations: sums of a lane's rows, and factors per channel.
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 
 #include "n2d2/backends/cpu/simd/simd.h"
@@ -21,6 +22,21 @@ struct Geometry {
       : channels(x[1].size), places(x.elements_per_row() / x[1].size), width(simd().normalize.width(channels)) {}
   std::int64_t floats_of(const Lane& lane) const { return lane.rows * places * channels; }
 };
+
+/// Near the mean of every channel: that of some places spread over them. 0 instead of infinity.
+inline void estimate_means(const float* x, std::int64_t places, const Geometry& g, float* means) {
+  const std::int64_t count = std::min<std::int64_t>(places, 16);
+  std::fill(means, means + g.width, 0.0F);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float* place = x + (places * i / count) * g.channels;
+    for (std::int64_t c = 0; c < g.channels; ++c) means[c] += place[c];
+  }
+  for (std::int64_t c = 0; c < g.channels; ++c) {
+    const float mean = means[c] / static_cast<float>(count);
+    means[c] = std::isinf(mean) ? 0.0F : mean;
+  }
+  for (std::int64_t i = g.channels; i < g.width; ++i) means[i] = means[i - g.channels];
+}
 
 /// What a lane knows of its rows: two sums per channel, their number of places, and the means around which it summed.
 class LaneSums {
@@ -74,28 +90,38 @@ class Factors {
       : scratch_(emit.scratch(kArrays * g.width * static_cast<std::int64_t>(sizeof(float)))), channels_(g.channels), width_(g.width) {}
   const Operand& scratch() const { return scratch_; }
 
-  /// Fills mean, scale = gain / standard deviation, and shift.
-  void fill(NormalizeTask& task, const float* mean, const float* inv_std, const float* gain, const float* shift, const Lane& lane) const {
+  struct Channel {
+    float mean, scale, shift;  ///< y = (x - mean) * scale + shift
+  };
+  struct Slope {
+    float slope, constant;  ///< dx = g * scale + (x - mean) * slope + constant
+  };
+
+  /// Fills mean, scale and shift with what `of` gives for each channel.
+  template <class Function>
+  void fill(NormalizeTask& task, const Lane& lane, const Function& of) const {
     float* to = scratch_.own(lane);
     task.mean = to;
     task.scale = to + width_;
     task.shift = to + 2 * width_;
     for (std::int64_t c = 0; c < channels_; ++c) {
-      to[c] = mean[c];
-      to[width_ + c] = inv_std[c] * gain[c];
-      to[2 * width_ + c] = shift == nullptr ? 0.0F : shift[c];
+      const Channel channel = of(c);
+      to[c] = channel.mean;
+      to[width_ + c] = channel.scale;
+      to[2 * width_ + c] = channel.shift;
     }
     for (int array = 0; array < 3; ++array) repeat(to + array * width_);
   }
-  /// Fills slope and constant, behind fill(): dx = scale * (g - (sum + h * weighted) / count), h = (x - mean) * inv_std.
-  void fill_gradient(NormalizeTask& task, const float* inv_std, const float* sum, const float* weighted, float share,
-                     const Lane& lane) const {
+  /// Fills slope and constant, behind fill().
+  template <class Function>
+  void fill_gradient(NormalizeTask& task, const Lane& lane, const Function& of) const {
     float* to = scratch_.own(lane);
     task.slope = to + 3 * width_;
     task.constant = to + 4 * width_;
     for (std::int64_t c = 0; c < channels_; ++c) {
-      to[3 * width_ + c] = share > 0.0F ? -task.scale[c] * (inv_std[c] * weighted[c] * share) : 0.0F;
-      to[4 * width_ + c] = share > 0.0F ? -task.scale[c] * (sum[c] * share) : 0.0F;
+      const Slope channel = of(c);
+      to[3 * width_ + c] = channel.slope;
+      to[4 * width_ + c] = channel.constant;
     }
     for (int array = 3; array < 5; ++array) repeat(to + array * width_);
   }

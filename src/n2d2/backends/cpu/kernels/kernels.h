@@ -24,6 +24,7 @@ Kernels pool_kernels();
 Kernels average_pool_kernels();
 Kernels batch_normalization_kernels();
 Kernels layer_normalization_kernels();
+Kernels group_normalization_kernels();
 Kernels softmax_kernels();
 Kernels dropout_kernels();
 Kernels random_normal_kernels();
