@@ -62,8 +62,8 @@ std::vector<OpDef> definitions() {
       accumulate_gradient(),
       lane_sum(),
   };
-  for (const auto family : {unary_functions, broadcast_functions, choosing_reductions, random_operators}) {
-    for (OpDef& function : family()) all.push_back(std::move(function));
+  for (const auto family : {unary_functions, broadcast_functions, choosing_reductions, random_operators, lstm, gru, rnn}) {
+    for (OpDef& definition : family()) all.push_back(std::move(definition));
   }
   return all;
 }

@@ -69,5 +69,9 @@ OpDef mean_squared_error();
 OpDef mean_squared_error_grad();
 OpDef accumulate_gradient();
 OpDef lane_sum();
+/// Recurrent layers and their gradients.
+std::vector<OpDef> lstm();
+std::vector<OpDef> gru();
+std::vector<OpDef> rnn();
 
 }  // namespace n2d2::ops

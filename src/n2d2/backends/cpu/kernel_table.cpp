@@ -34,7 +34,8 @@ const std::vector<plan::KernelEntry>& kernel_table() {
                               loss_kernels,
                               accumulate_kernels,
                               gather_kernels,
-                              integer_kernels}) {
+                              integer_kernels,
+                              recurrent_kernels}) {
       for (plan::KernelEntry& kernel : family()) all.push_back(std::move(kernel));
     }
     return all;

@@ -37,5 +37,6 @@ Kernels loss_kernels();
 Kernels accumulate_kernels();
 Kernels gather_kernels();
 Kernels integer_kernels();
+Kernels recurrent_kernels();
 
 }  // namespace n2d2::cpu

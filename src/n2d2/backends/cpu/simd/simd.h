@@ -11,6 +11,7 @@
 #include "n2d2/backends/cpu/simd/gemm.h"
 #include "n2d2/backends/cpu/simd/layer_norm.h"
 #include "n2d2/backends/cpu/simd/normalize.h"
+#include "n2d2/backends/cpu/simd/recurrent.h"
 #include "n2d2/backends/cpu/simd/rows.h"
 #include "n2d2/backends/cpu/simd/softmax.h"
 #include "n2d2/backends/cpu/simd/unary.h"
@@ -201,6 +202,8 @@ struct Simd {
   LayerNormBodies layer_norm;
   SoftmaxBodies softmax;
   AverageBodies average;
+  // simd/recurrent.cpp
+  RecurrentBodies recurrent;
 };
 
 /// The best table of this machine, no better than the environment variable N2D2_MAX_ISA = generic | avx2 | avx512 says; throws ValueError

@@ -23,6 +23,7 @@ void add_normalize(Simd& table);
 void add_layer_norm(Simd& table);
 void add_softmax(Simd& table);
 void add_average(Simd& table);
+void add_recurrent(Simd& table);
 
 namespace {
 
@@ -51,6 +52,7 @@ Simd make_table() {
   add_layer_norm(table);
   add_softmax(table);
   add_average(table);
+  add_recurrent(table);
   return table;
 }
 
