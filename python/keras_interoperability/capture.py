@@ -32,7 +32,7 @@ class Captured:
 
 
 class Capture:
-    """One walk. Handlers use `node`, `parameter`, `buffer`, `constant`, `value`, `inline`, `training` and `outputs`."""
+    """One walk. Handlers use `node`, `parameter`, `buffer`, `constant`, `value`, `inline`, `layer`, `training`, `outputs`."""
 
     def __init__(self, model: Any, training: bool) -> None:
         self.training = training
@@ -183,7 +183,7 @@ class Capture:
         try:
             args, kwargs = node.arguments.convert(lambda x: known[id(x)] if isinstance(x, keras.KerasTensor) else x)
             if isinstance(operation, keras.Layer):
-                return self._layer(node, args, {key: value for key, value in kwargs.items() if _is_given(value)})
+                return self.layer(operation, args, {key: value for key, value in kwargs.items() if _is_given(value)})
             return _as_list(_handler_of_operation(operation)(self, operation, *args, **kwargs))
         except UnsupportedArgument as reason:
             self.problems.append(f"{who} with {reason}" if str(reason) else who)
@@ -193,8 +193,8 @@ class Capture:
             self.path, self.outputs, self.training = before
         return []
 
-    def _layer(self, node: Any, args: Any, kwargs: dict[str, Any]) -> list[Any]:
-        layer = node.operation
+    def layer(self, layer: Any, args: Any, kwargs: dict[str, Any]) -> list[Any]:
+        """Outputs of a layer that is called with `args`, a structure of `Planes`, under the path of the moment."""
         mode = kwargs.pop("training", None)
         if self._heeds_modes and mode is not None:
             self.training = bool(mode)
@@ -207,16 +207,16 @@ class Capture:
         if problem:
             self.problems.append(f"layer '{self.path}' ({type(layer).__name__}) with {problem}")
         handler = _handler_of_layer(layer)
-        if handler is not None and not (kwargs and getattr(handler, "inlines_keywords", False)):
-            if kwargs:
-                raise UnsupportedArgument(f"{', '.join(kwargs)} in its call")
-            tensors = [x for x in keras.tree.flatten(args) if isinstance(x, Planes)]
-            return _channels_first(self, handler, layer, tensors) if _is_channels_first(layer) else _as_list(handler(self, layer, *tensors))
-        return self._inline_layer(node, args, kwargs)
+        if handler is None or (kwargs and getattr(handler, "inlines_keywords", False)):
+            return self._inline_layer(layer, args, kwargs)
+        if kwargs:
+            raise UnsupportedArgument(f"{', '.join(kwargs)} in its call")
+        tensors = [x for x in keras.tree.flatten(args) if isinstance(x, Planes)]
+        return _channels_first(self, handler, layer, tensors) if _is_channels_first(layer) else _as_list(handler(self, layer, *tensors))
 
-    def _inline_layer(self, node: Any, args: Any, kwargs: dict[str, Any]) -> list[Any]:
+    def _inline_layer(self, layer: Any, args: Any, kwargs: dict[str, Any]) -> list[Any]:
         """A layer without handler: its `call` is followed once, on symbolic tensors, in the mode of this walk."""
-        traced = inline_layer(node, self.training, self.symbol, args, kwargs)
+        traced = inline_layer(layer, self.training, self.symbol, args, kwargs)
         tensors = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, Planes)]
         weights = [Planes(self, last=self.parameter(variable)) for variable in traced.variables]
         return self._inlined(traced, tensors + weights, f"{self.path}/")
