@@ -25,22 +25,24 @@ struct Geometry {
 /// What a lane knows of its rows: two sums per channel, their number of places, and the means around which it summed.
 class LaneSums {
  public:
-  LaneSums(Emitter& emit, const Geometry& g) : scratch_(emit.scratch(bytes_of(g))), channels_(g.channels), width_(g.width) {}
+  LaneSums(Emitter& emit, const Geometry& g) : scratch_(emit.scratch(bytes_of(g), true)), channels_(g.channels), width_(g.width) {}
   const Operand& scratch() const { return scratch_; }
 
-  double* cleared(const Lane& lane) const {
+  /// Where the rows of a chunk are added; cleared in front of the first.
+  double* begun(const Lane& lane) const {
     auto* sums = scratch_.own<double>(lane);
-    std::fill(sums, sums + 2 * width_, 0.0);
+    if (lane.is_first) std::fill(sums, sums + 2 * width_, 0.0);
     return sums;
   }
   float* means(const Lane& lane) const { return means_of(scratch_.own<double>(lane)); }
-  /// Adds up the sums of places that the vector bodies took as one.
-  void fold(const Lane& lane) const {
+  /// Behind the last chunk: adds up the sums of places that the vector bodies took as one.
+  void end(const Lane& lane) const {
+    if (!lane.is_last) return;
     auto* sums = scratch_.own<double>(lane);
     for (const std::int64_t begin : {std::int64_t{0}, width_}) {
       for (std::int64_t i = channels_; i < width_; ++i) sums[begin + i % channels_] += sums[begin + i];
     }
-    sums[2 * width_] = static_cast<double>(lane.rows);
+    sums[2 * width_] = static_cast<double>(lane.row0 + lane.rows - lane.lane_row0);
   }
   /// Sum `which` (0 or 1) of channel `c` in lane `index`.
   double of(int index, int which, std::int64_t c, const Lane& lane) const {
@@ -66,12 +68,14 @@ class LaneSums {
   std::int64_t channels_, width_;
 };
 
-/// Per-channel factors of a lane, `width` each.
+/// Per-channel factors of a lane, `width` each, made in front of its first chunk.
 class Factors {
  public:
   static constexpr int kArrays = 5;
   Factors(Emitter& emit, const Geometry& g)
-      : scratch_(emit.scratch(kArrays * g.width * static_cast<std::int64_t>(sizeof(float)))), channels_(g.channels), width_(g.width) {}
+      : scratch_(emit.scratch(kArrays * g.width * static_cast<std::int64_t>(sizeof(float)), true)),
+        channels_(g.channels),
+        width_(g.width) {}
   const Operand& scratch() const { return scratch_; }
 
   /// Fills mean, scale = gain / standard deviation, and shift.
@@ -80,6 +84,7 @@ class Factors {
     task.mean = to;
     task.scale = to + width_;
     task.shift = to + 2 * width_;
+    if (!lane.is_first) return;
     for (std::int64_t c = 0; c < channels_; ++c) {
       to[c] = mean[c];
       to[width_ + c] = inv_std[c] * gain[c];
@@ -93,6 +98,7 @@ class Factors {
     float* to = scratch_.own(lane);
     task.slope = to + 3 * width_;
     task.constant = to + 4 * width_;
+    if (!lane.is_first) return;
     for (std::int64_t c = 0; c < channels_; ++c) {
       to[3 * width_ + c] = share > 0.0F ? -task.scale[c] * (inv_std[c] * weighted[c] * share) : 0.0F;
       to[4 * width_ + c] = share > 0.0F ? -task.scale[c] * (sum[c] * share) : 0.0F;
