@@ -39,6 +39,21 @@ def flip(g: Any, x: Any, dims: Any) -> Any:
     return x
 
 
+@handles("gather")
+def gather(g: Any, x: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Any:
+    axis = dim % len(x.shape)
+    if x.shape[axis] < 0:
+        raise UnsupportedArgument("dim=0, the batch")
+    return g.node("GatherElements", [x, index], {"axis": axis})
+
+
+@handles("one_hot")
+def one_hot(g: Any, indices: Any, num_classes: int = -1) -> Any:
+    if num_classes < 0:
+        raise UnsupportedArgument("no num_classes; give it the number")
+    return g.node("OneHot", [indices], {"depth": num_classes, "axis": -1})
+
+
 def gathered(g: Any, x: Any, axis: int, indices: Any) -> Any:
     """Elements of an axis by index; negative indices count from the end."""
     extent = x.shape[axis]

@@ -29,12 +29,12 @@ struct Sequence {
         reverse(node.attributes().text("direction") == "reverse") {}
 
   /// The rows of the step that comes at place `step`, of floats that are `wide` in every step.
-  Rows at(float* floats, std::int64_t wide, std::int64_t step) const {
+  FloatRows at(float* floats, std::int64_t wide, std::int64_t step) const {
     return {floats + (reverse ? steps - 1 - step : step) * wide, steps * wide};
   }
 };
 
-ConstRows constant(const Rows& rows) { return {rows.data, rows.row}; }
+ConstRows constant(const FloatRows& rows) { return {rows.data, rows.row}; }
 
 /// The lane's rows of a state, or null for one that is absent.
 ConstRows state_of(const Operand& operand, std::int64_t units, const Lane& lane) { return {operand ? operand.rows(lane) : nullptr, units}; }
@@ -45,7 +45,7 @@ struct Panels {
   std::int64_t k = 0, n = 0;
 
   /// y = start + a times the weights. Null a and start are zero.
-  void multiply(std::int64_t rows, const ConstRows& a, const ConstRows& start, const Rows& y, const Lane& lane) const {
+  void multiply(std::int64_t rows, const ConstRows& a, const ConstRows& start, const FloatRows& y, const Lane& lane) const {
     if (a.data == nullptr) {
       for (std::int64_t i = 0; i < rows; ++i) {
         start.data == nullptr ? std::fill_n(y.data + i * y.row, n, 0.0F) : std::copy_n(start.data + i * start.row, n, y.data + i * y.row);
@@ -136,7 +136,7 @@ void lstm_grad(Emitter& emit) {
     } else {
       std::fill_n(step.dcells.data, lane.rows * seq.units, 0.0F);
     }
-    const Rows dh = {dh0.rows(lane), seq.units};
+    const FloatRows dh = {dh0.rows(lane), seq.units};
     for (std::int64_t s = seq.steps - 1; s >= 0; --s) {
       const auto dy_at = [&](std::int64_t place) { return constant(seq.at(dy.rows(lane), seq.units, place)); };
       step.dy = s == seq.steps - 1 ? dy_at(s) : constant(dh);
@@ -175,7 +175,7 @@ void gru(Emitter& emit) {
       step.gates = seq.at(gates.rows(lane), seq.width, s);
       step.x = constant(seq.at(x.rows(lane), seq.width, s));
       step.y = seq.at(y.rows(lane), seq.units, s);
-      const Rows sums = seq.at(hidden.rows(lane), seq.units, s);
+      const FloatRows sums = seq.at(hidden.rows(lane), seq.units, s);
       for_gates.multiply(lane.rows, step.y_before, step.x, step.gates, lane);
       for_hidden.multiply(lane.rows, step.y_before, hidden_bias, sums, lane);
       step.hidden = constant(sums);
@@ -233,7 +233,7 @@ void rnn_grad(Emitter& emit) {
   const auto dy = emit.in(0), y = emit.in(2), dx = emit.out(0), dh0 = emit.out(1);
   by_lanes(emit, [=, relu = is_relu(emit.node())](const Lane& lane) {
     RnnStep step{.rows = lane.rows, .units = seq.units, .relu = relu, .y = {}, .dy = {}, .dsums = {}};
-    const Rows dh = {dh0.rows(lane), seq.units};
+    const FloatRows dh = {dh0.rows(lane), seq.units};
     for (std::int64_t s = seq.steps - 1; s >= 0; --s) {
       const auto dy_at = [&](std::int64_t place) { return constant(seq.at(dy.rows(lane), seq.units, place)); };
       step.dy = s == seq.steps - 1 ? dy_at(s) : constant(dh);

@@ -22,7 +22,7 @@ template <class T>
 static inline Vec get(const RowsOf<T>& rows, std::int64_t row, std::int64_t at, int n) {
   return rows.data == nullptr ? Vec{} : load_part(rows.data + row * rows.row + at, n);
 }
-static inline void put(const Rows& rows, std::int64_t row, std::int64_t at, int n, Vec value) {
+static inline void put(const FloatRows& rows, std::int64_t row, std::int64_t at, int n, Vec value) {
   store_part(rows.data + row * rows.row + at, n, value);
 }
 
@@ -77,7 +77,7 @@ void gru_grad(const GruStep& s) {
     const Vec dz = of_sigmoid(dy * (get(s.y_before, row, at, n) - candidate), z);
     const Vec dn = of_tanh(dy * (1.0F - z), candidate);
     const Vec dr = of_sigmoid(dn * get(s.hidden, row, at, n), r);
-    for (const Rows& side : {s.dx, s.dhidden}) {
+    for (const FloatRows& side : {s.dx, s.dhidden}) {
       put(side, row, s.z + at, n, dz);
       put(side, row, s.r + at, n, dr);
     }

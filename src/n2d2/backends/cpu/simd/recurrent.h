@@ -11,47 +11,47 @@ struct RowsOf {
   std::int64_t row = 0;
   RowsOf at(std::int64_t offset) const { return {data == nullptr ? nullptr : data + offset, row}; }
 };
-using Rows = RowsOf<float>;
+using FloatRows = RowsOf<float>;
 using ConstRows = RowsOf<const float>;
 
 /// `gates` holds, `units` floats each and in this order, i, f and the candidate g and o at the places given.
 struct LstmStep {
   std::int64_t rows = 0, units = 0;
   std::int64_t i = 0, f = 0, g = 0, o = 0;  ///< first float of each gate in a row of gates
-  Rows gates;                               ///< forward: sums, replaced by the gates' values
+  FloatRows gates;                          ///< forward: sums, replaced by the gates' values
   ConstRows cells_before;
-  Rows cells;
-  Rows y;
+  FloatRows cells;
+  FloatRows y;
   // Backward:
   ConstRows dy;
-  Rows dcells;  ///< gradient of the cells, replaced by that of the cells before
-  Rows dgates;  ///< gradient of the sums
+  FloatRows dcells;  ///< gradient of the cells, replaced by that of the cells before
+  FloatRows dgates;  ///< gradient of the sums
 };
 
 /// y = n + z (y_before - n), n = tanh(x_n + r hidden).
 struct GruStep {
   std::int64_t rows = 0, units = 0;
   std::int64_t z = 0, r = 0, n = 0;  ///< first float of each gate in a row
-  Rows gates;                        ///< forward: sums of z and r, replaced by the values of all three
+  FloatRows gates;                   ///< forward: sums of z and r, replaced by the values of all three
   ConstRows x;                       ///< the part of the sums that comes from the input; of n alone
   ConstRows hidden;                  ///< what r multiplies
   const float* bias = nullptr;       ///< added to the sums of z and r; null: none
   ConstRows y_before;
-  Rows y;
+  FloatRows y;
   // Backward:
   ConstRows dy;
-  ConstRows dy_before;  ///< added to what flows to the step before
-  Rows carry;           ///< dy z, and dy_before
-  Rows dx, dhidden;     ///< gradients of the sums, from the input's side and from that of the hidden state
+  ConstRows dy_before;    ///< added to what flows to the step before
+  FloatRows carry;        ///< dy z, and dy_before
+  FloatRows dx, dhidden;  ///< gradients of the sums, from the input's side and from that of the hidden state
 };
 
 /// Backward of y = tanh(sum), or with `relu` max(sum, 0).
 struct RnnStep {
   std::int64_t rows = 0, units = 0;
   bool relu = false;
-  Rows y;  ///< forward: sums, replaced by the result
+  FloatRows y;  ///< forward: sums, replaced by the result
   ConstRows dy;
-  Rows dsums;
+  FloatRows dsums;
 };
 
 struct RecurrentBodies {
