@@ -49,7 +49,7 @@ class Block(torch.nn.Module):
             raise errors.UnsupportedError(
                 "torch.func transforms (vmap, grad, jvp, ...) over a Block are not supported; use the plain module"
             )
-        return (self.__dict__["_runtime"] or self._engine()).call(xs)
+        return self._engine().call(xs)
 
     def train(self, mode: bool = True) -> Block:
         """As torch: also of the original, which may override it."""
