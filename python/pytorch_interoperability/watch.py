@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -26,7 +27,7 @@ class Watch:
         hooks = [vars(m)[name] for m in modules for name in HOOKS]
         self._without_hooks = [h for h in hooks if not h]
         self._with_hooks = [(h, list(h.values())) for h in hooks if h]
-        self._tensors = [(vars(m), name, t, t._version) for m in modules for name, t in _own(m) if isinstance(t, torch.Tensor)]
+        self._constants = [(vars(m), name, t, t._version) for m in modules for name, t in _own(m) if isinstance(t, torch.Tensor)]
         # a hook before forward makes an attribute of others, as pruning does, and makes it again next time
         self._before = [(vars(m), _shallow(m), not _is_torchs(m) and not m._forward_pre_hooks) for m in modules]
         self._settings = [(vars(m), name, vars(m)[name]) for m in modules for name in _settings_of(m)]
@@ -47,9 +48,13 @@ class Watch:
                 return False
         if any(self._without_hooks) or (self._with_hooks and any(list(h.values()) != before for h, before in self._with_hooks)):
             return False
-        if self._tensors and any(owner.get(name) is not t or t._version != version for owner, name, t, version in self._tensors):
+        if self._constants and any(owner.get(name) is not t or t._version != version for owner, name, t, version in self._constants):
             return False
         return not self._tied or all(first.get(name) is second.get(other) for first, name, second, other in self._tied)
+
+    def hold_constant(self, buffers: Iterable[tuple[dict[str, Any], str]]) -> None:
+        """The capture has the numbers of these buffers in it: writing one, or another tensor in its place, is another structure."""
+        self._constants += [(owner, name, owner[name], owner[name]._version) for owner, name in buffers]
 
     def put_back(self) -> None:
         """Called after a capture, which runs forward once: undoes what forward wrote to attributes.

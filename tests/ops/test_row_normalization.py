@@ -1,4 +1,4 @@
-"""LayerNormalization and RMSNormalization."""
+"""LayerNormalization, RMSNormalization, GroupNormalization and InstanceNormalization."""
 
 from __future__ import annotations
 
@@ -86,6 +86,90 @@ def test_behind_a_convolution_in_another_order():
         return F.layer_norm(F.conv2d(x, w).permute(0, 2, 3, 1), (5,), scale, bias).permute(0, 3, 1, 2)
 
     check(build, Case([["N", 4, 6, 7], [5, 4, 3, 3], [5], [5]], reference))
+
+
+GROUPS = {  # of one row, and the number of groups
+    "vector": ((12,), 3),
+    "line": ((6, 7), 2),
+    "image": ((8, 5, 6), 4),
+    "one group": ((5, 4, 3), 1),
+    "one channel each": ((3, 7, 5), 3),
+    "one number": ((4, 1, 1), 2),
+    "many channels": ((70, 3, 4), 7),
+    "whole vectors": ((32, 9, 9), 8),
+    "volume": ((10, 3, 2, 5), 5),
+}
+
+
+def group_norm(shape, groups, scale=True, bias=True, **more):
+    inputs = [["N", *shape], *([[shape[0]]] if scale else []), *([[shape[0]]] if bias else [])]
+    reference = lambda x, s=None, b=None: F.group_norm(x, groups, s, b, 1e-3)  # noqa: E731
+    return Case(inputs, reference, {"num_groups": groups, "epsilon": 1e-3}, **more)
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_group_normalization(name):
+    check("GroupNormalization", group_norm(*GROUPS[name], rows=(1, 5, 20)))
+
+
+def test_group_normalization_without_scale_and_bias():
+    check("GroupNormalization", group_norm((6, 5, 4), 3, scale=False, bias=False))
+    check("GroupNormalization", group_norm((6, 5, 4), 3, bias=False))
+
+
+@pytest.mark.parametrize("shape", [(3, 9), (16, 5, 6), (5, 1, 7), (33, 2, 2), (4, 3, 2, 5), (2, 30, 31)])
+def test_instance_normalization(shape):
+    reference = lambda x, s=None, b=None: F.instance_norm(x, None, None, s, b, True, 0.0, 1e-3)  # noqa: E731
+    check("InstanceNormalization", Case([["N", *shape], [shape[0]], [shape[0]]], reference, {"epsilon": 1e-3}))
+    check("InstanceNormalization", Case([["N", *shape]], reference, {"epsilon": 1e-3}))
+
+
+@pytest.mark.parametrize("groups", [1, 2, 10])
+def test_groups_far_from_zero_and_not_finite(groups):
+    def far(rng, rows):
+        x = rng.standard_normal((rows, 10, 6, 7)) + 300 * np.arange(10).reshape(-1, 1, 1)
+        return x.astype("f4")
+
+    def not_finite(rng, rows):
+        x = rng.standard_normal((rows, 10, 6, 7)).astype("f4")
+        x[0, 1, 2, 3] = np.nan
+        x[-1, 9, 5, 6] = np.inf
+        return x
+
+    case = group_norm((10, 6, 7), groups)
+    case.inputs[0] = far
+    check("GroupNormalization", case)
+    case.inputs[0] = not_finite
+    case.differentiable = (0,)
+    check("GroupNormalization", case)
+
+
+def test_between_convolutions():
+    def build(graph, x, w, scale, bias, v):
+        h = graph.node("GroupNormalization", [*graph.node("Conv", [x, w]), scale, bias], {"num_groups": 3})[0]
+        return graph.node("Conv", [*graph.node("Relu", [h]), v])[0]
+
+    def reference(x, w, scale, bias, v):
+        return F.conv2d(F.relu(F.group_norm(F.conv2d(x, w), 3, scale, bias)), v)
+
+    check(build, Case([["N", 3, 8, 9], [6, 3, 3, 3], [6], [6], [4, 6, 2, 2]], reference, rows=(1, 7)))
+
+
+@pytest.mark.parametrize(
+    ("op", "inputs", "attributes", "match"),
+    [
+        ("GroupNormalization", [[-1, 6, 8], [3]], {}, r"scale has shape \[3\], expected \[6\] \(input \[N,6,8\]\)"),
+        ("GroupNormalization", [[-1, 6, 8], [6]], {"num_groups": 4}, "num_groups 4 does not divide the 6 channels"),
+        ("GroupNormalization", [[-1, 6, 8], None, [6]], {}, "a bias needs a scale"),
+        ("InstanceNormalization", [[-1, 6]], {}, "expected at least 3 axes"),
+    ],
+)
+def test_bad_groups_are_named(op, inputs, attributes, match):
+    g = engine.Graph()
+    x = g.input("x", inputs[0])
+    parameters = [None if s is None else g.parameter(f"p{i}", s) for i, s in enumerate(inputs[1:])]
+    with pytest.raises((errors.ShapeError, errors.ValueError), match=match):
+        g.node(op, [x, *parameters], attributes)
 
 
 @pytest.mark.parametrize(

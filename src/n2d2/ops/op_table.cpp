@@ -6,10 +6,6 @@ namespace n2d2::ops {
 
 std::vector<OpDef> definitions() {
   std::vector<OpDef> all = {
-      add(),
-      sub(),
-      mul(),
-      div(),
       softmax(),
       softmax_grad(),
       log_softmax(),
@@ -39,8 +35,15 @@ std::vector<OpDef> definitions() {
       layer_normalization_grad(),
       rms_normalization(),
       rms_normalization_grad(),
-      dropout(),
-      dropout_grad(),
+      group_normalization(),
+      group_normalization_grad(),
+      instance_normalization(),
+      resample(),
+      resize(),
+      adaptive_average_pool(),
+      adaptive_max_pool(),
+      depth_to_space(),
+      space_to_depth(),
       flatten(),
       reshape(),
       transpose(),
@@ -65,7 +68,9 @@ std::vector<OpDef> definitions() {
       accumulate_gradient(),
       lane_sum(),
   };
-  for (OpDef& function : unary_functions()) all.push_back(std::move(function));
+  for (const auto family : {unary_functions, broadcast_functions, choosing_reductions, random_operators, lstm, gru, rnn}) {
+    for (OpDef& definition : family()) all.push_back(std::move(definition));
+  }
   return all;
 }
 

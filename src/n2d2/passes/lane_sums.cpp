@@ -7,8 +7,15 @@
 namespace n2d2::passes {
 namespace {
 
-constexpr std::array<std::string_view, 8> kReductions = {"Gemm",       "MatMul", "ConvGradWeight",         "ReduceSum",
-                                                         "ReduceMean", "SumTo",  "LayerNormalizationGrad", "RMSNormalizationGrad"};
+constexpr std::array<std::string_view, 9> kReductions = {"Gemm",
+                                                         "MatMul",
+                                                         "ConvGradWeight",
+                                                         "ReduceSum",
+                                                         "ReduceMean",
+                                                         "SumTo",
+                                                         "LayerNormalizationGrad",
+                                                         "RMSNormalizationGrad",
+                                                         "GroupNormalizationGrad"};
 
 bool reads_partial(const ir::Node& node) { return node.op().name == "AccumulateGradient" || node.op().name == "LaneSum"; }
 

@@ -6,7 +6,7 @@
 #include <limits>
 #include <vector>
 
-#include "n2d2/backends/cpu/simd/simd.h"
+#include "n2d2/backends/cpu/kernels/bodies.h"
 
 namespace n2d2::cpu {
 namespace {
@@ -29,16 +29,16 @@ TEST_CASE("functions of infinities and NaN") {
     CAPTURE(table->isa);
     const float x[4] = {kInfinity, -kInfinity, std::numeric_limits<float>::quiet_NaN(), -0.0F};
     float y[4];
-    unary_body(*table, "Tanh").value(x, y, 4, kNone);
+    body_of(table->unary, "Tanh").value(x, y, 4, kNone);
     CHECK(y[0] == 1.0F);
     CHECK(y[1] == -1.0F);
     CHECK(std::isnan(y[2]));
     CHECK(std::signbit(y[3]));
-    unary_body(*table, "Sigmoid").value(x, y, 4, kNone);
+    body_of(table->unary, "Sigmoid").value(x, y, 4, kNone);
     CHECK(y[0] == 1.0F);
     CHECK(y[1] == 0.0F);
     CHECK(std::isnan(y[2]));
-    unary_body(*table, "Relu").value(x, y, 4, kNone);
+    body_of(table->unary, "Relu").value(x, y, 4, kNone);
     CHECK(y[0] == kInfinity);
     CHECK(y[1] == 0.0F);
     CHECK(std::isnan(y[2]));
@@ -67,11 +67,11 @@ TEST_CASE("binary operators with steps of one, none and more") {
                           .a_run = 1,
                           .b_run = 0,
                           .c_run = n};
-          table->eltwise.add(task);
+          body_of(table->binary, "Add").run(task);
           task.c = quotient.data();
-          table->eltwise.divide(task);
+          body_of(table->binary, "Div").run(task);
           task.c = joined.data();
-          table->eltwise.add_relu(task);
+          body_of(table->binary, "AddRelu").run(task);
           for (std::int64_t i = 0; i < n * runs; ++i) {
             const auto at = static_cast<std::size_t>(i);
             const float left = a[static_cast<std::size_t>(i / n + i % n * a_step)], right = b[static_cast<std::size_t>(i % n * b_step)];

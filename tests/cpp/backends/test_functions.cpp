@@ -4,9 +4,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
 #include <vector>
 
-#include "n2d2/backends/cpu/simd/simd.h"
+#include "n2d2/backends/cpu/kernels/bodies.h"
 
 namespace n2d2::cpu {
 namespace {
@@ -47,8 +48,8 @@ TEST_CASE("functions are exact to a few units in the last place") {
     const Simd* table = simd_of(isa);
     if (table == nullptr) continue;
     for (const Function& function : kFunctions) {
-      CAPTURE(isa);
-      CAPTURE(function.op);
+      CAPTURE(std::string(isa));
+      CAPTURE(std::string(function.op));
       std::vector<float> x;
       for (float size = function.least; size < function.most; size *= 1.0007F) {
         x.push_back(size);
@@ -56,7 +57,7 @@ TEST_CASE("functions are exact to a few units in the last place") {
       }
       std::vector<float> y(x.size());
       const float numbers[UnaryBody::kNumbers] = {1.0F};
-      unary_body(*table, function.op).value(x.data(), y.data(), static_cast<std::int64_t>(x.size()), numbers);
+      body_of(table->unary, function.op).value(x.data(), y.data(), static_cast<std::int64_t>(x.size()), numbers);
       double worst = 0;
       float where = 0;
       for (std::size_t i = 0; i < x.size(); ++i) {
@@ -74,7 +75,7 @@ TEST_CASE("sine and cosine are exact to 2e-7, also far out, and whole numbers ar
   for (const char* isa : {"generic", "avx2", "avx512"}) {
     const Simd* table = simd_of(isa);
     if (table == nullptr) continue;
-    CAPTURE(isa);
+    CAPTURE(std::string(isa));
     std::vector<float> x;
     for (float size = 1e-6F; size < 1e9F; size *= 1.0003F) {
       x.push_back(size);
@@ -83,9 +84,9 @@ TEST_CASE("sine and cosine are exact to 2e-7, also far out, and whole numbers ar
     std::vector<float> sin(x.size()), cos(x.size()), whole(x.size());
     const auto n = static_cast<std::int64_t>(x.size());
     const float numbers[UnaryBody::kNumbers] = {};
-    unary_body(*table, "Sin").value(x.data(), sin.data(), n, numbers);
-    unary_body(*table, "Cos").value(x.data(), cos.data(), n, numbers);
-    unary_body(*table, "Round").value(x.data(), whole.data(), n, numbers);
+    body_of(table->unary, "Sin").value(x.data(), sin.data(), n, numbers);
+    body_of(table->unary, "Cos").value(x.data(), cos.data(), n, numbers);
+    body_of(table->unary, "Round").value(x.data(), whole.data(), n, numbers);
     double worst = 0;
     bool all_whole = true;
     for (std::size_t i = 0; i < x.size(); ++i) {

@@ -54,11 +54,4 @@ const Simd& simd() {
   return chosen;
 }
 
-const UnaryBody& unary_body(const Simd& table, std::string_view op, std::string_view variant) {
-  for (int i = 0; i < table.unary_count; ++i) {
-    if (table.unary[i].op == op && table.unary[i].variant == variant) return table.unary[i];
-  }
-  throw UnsupportedError(fmt::format("no function {}{}{}", op, variant.empty() ? "" : " with approximate=", variant));
-}
-
 }  // namespace n2d2::cpu

@@ -1,6 +1,7 @@
-// What the steps of batch normalisation keep beside the activations: sums of a lane's rows, and factors per channel.
+// What the steps of batch and group normalisation keep beside the activations: sums of a lane's rows, and factors per channel.
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 
 #include "n2d2/backends/cpu/simd/simd.h"
@@ -22,10 +23,25 @@ struct Geometry {
   std::int64_t floats_of(const Lane& lane) const { return lane.rows * places * channels; }
 };
 
+/// Near the mean of every channel: that of some places spread over them. 0 instead of infinity.
+inline void estimate_means(const float* x, std::int64_t places, const Geometry& g, float* means) {
+  const std::int64_t count = std::min<std::int64_t>(places, 16);
+  std::fill(means, means + g.width, 0.0F);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float* place = x + (places * i / count) * g.channels;
+    for (std::int64_t c = 0; c < g.channels; ++c) means[c] += place[c];
+  }
+  for (std::int64_t c = 0; c < g.channels; ++c) {
+    const float mean = means[c] / static_cast<float>(count);
+    means[c] = std::isinf(mean) ? 0.0F : mean;
+  }
+  for (std::int64_t i = g.channels; i < g.width; ++i) means[i] = means[i - g.channels];
+}
+
 /// What a lane knows of its rows: two sums per channel, their number of places, and the means around which it summed.
 class LaneSums {
  public:
-  LaneSums(Emitter& emit, const Geometry& g) : scratch_(emit.scratch(bytes_of(g))), channels_(g.channels), width_(g.width) {}
+  LaneSums(Emitter& emit, const Geometry& g) : scratch_(emit.scratch(bytes_of(g), true)), channels_(g.channels), width_(g.width) {}
   const Operand& scratch() const { return scratch_; }
 
   double* cleared(const Lane& lane) const {
@@ -33,6 +49,8 @@ class LaneSums {
     std::fill(sums, sums + 2 * width_, 0.0);
     return sums;
   }
+  /// Where the rows of a chunk are added; cleared in front of the first.
+  double* begun(const Lane& lane) const { return lane.is_first ? cleared(lane) : scratch_.own<double>(lane); }
   float* means(const Lane& lane) const { return means_of(scratch_.own<double>(lane)); }
   /// Adds up the sums of places that the vector bodies took as one.
   void fold(const Lane& lane) const {
@@ -40,7 +58,11 @@ class LaneSums {
     for (const std::int64_t begin : {std::int64_t{0}, width_}) {
       for (std::int64_t i = channels_; i < width_; ++i) sums[begin + i % channels_] += sums[begin + i];
     }
-    sums[2 * width_] = static_cast<double>(lane.rows);
+    sums[2 * width_] = static_cast<double>(lane.row0 + lane.rows - lane.lane_row0);
+  }
+  /// Behind the last chunk.
+  void end(const Lane& lane) const {
+    if (lane.is_last) fold(lane);
   }
   /// Sum `which` (0 or 1) of channel `c` in lane `index`.
   double of(int index, int which, std::int64_t c, const Lane& lane) const {
@@ -71,31 +93,45 @@ class Factors {
  public:
   static constexpr int kArrays = 5;
   Factors(Emitter& emit, const Geometry& g)
-      : scratch_(emit.scratch(kArrays * g.width * static_cast<std::int64_t>(sizeof(float)))), channels_(g.channels), width_(g.width) {}
+      : scratch_(emit.scratch(kArrays * g.width * static_cast<std::int64_t>(sizeof(float)), true)),
+        channels_(g.channels),
+        width_(g.width) {}
   const Operand& scratch() const { return scratch_; }
 
-  /// Fills mean, scale = gain / standard deviation, and shift.
-  void fill(NormalizeTask& task, const float* mean, const float* inv_std, const float* gain, const float* shift, const Lane& lane) const {
+  struct Channel {
+    float mean, scale, shift;  ///< y = (x - mean) * scale + shift
+  };
+  struct Slope {
+    float slope, constant;  ///< dx = g * scale + (x - mean) * slope + constant
+  };
+
+  /// Fills mean, scale and shift with what `of` gives for each channel, unless an earlier chunk has done so (`is_new` false).
+  template <class Function>
+  void fill(NormalizeTask& task, const Lane& lane, const Function& of, bool is_new = true) const {
     float* to = scratch_.own(lane);
     task.mean = to;
     task.scale = to + width_;
     task.shift = to + 2 * width_;
+    if (!is_new) return;
     for (std::int64_t c = 0; c < channels_; ++c) {
-      to[c] = mean[c];
-      to[width_ + c] = inv_std[c] * gain[c];
-      to[2 * width_ + c] = shift == nullptr ? 0.0F : shift[c];
+      const Channel channel = of(c);
+      to[c] = channel.mean;
+      to[width_ + c] = channel.scale;
+      to[2 * width_ + c] = channel.shift;
     }
     for (int array = 0; array < 3; ++array) repeat(to + array * width_);
   }
-  /// Fills slope and constant, behind fill(): dx = scale * (g - (sum + h * weighted) / count), h = (x - mean) * inv_std.
-  void fill_gradient(NormalizeTask& task, const float* inv_std, const float* sum, const float* weighted, float share,
-                     const Lane& lane) const {
+  /// Fills slope and constant, behind fill().
+  template <class Function>
+  void fill_gradient(NormalizeTask& task, const Lane& lane, const Function& of, bool is_new = true) const {
     float* to = scratch_.own(lane);
     task.slope = to + 3 * width_;
     task.constant = to + 4 * width_;
+    if (!is_new) return;
     for (std::int64_t c = 0; c < channels_; ++c) {
-      to[3 * width_ + c] = share > 0.0F ? -task.scale[c] * (inv_std[c] * weighted[c] * share) : 0.0F;
-      to[4 * width_ + c] = share > 0.0F ? -task.scale[c] * (sum[c] * share) : 0.0F;
+      const Slope channel = of(c);
+      to[3 * width_ + c] = channel.slope;
+      to[4 * width_ + c] = channel.constant;
     }
     for (int array = 3; array < 5; ++array) repeat(to + array * width_);
   }

@@ -1,8 +1,8 @@
 // Functions of one variable and their gradients: vectors over contiguous rows. The rows of simd/unary.cpp are the kernels.
 #include <array>
 
+#include "n2d2/backends/cpu/kernels/bodies.h"
 #include "n2d2/backends/cpu/kernels/kernels.h"
-#include "n2d2/backends/cpu/simd/simd.h"
 
 namespace n2d2::cpu {
 namespace {
@@ -14,8 +14,7 @@ using Numbers = std::array<float, UnaryBody::kNumbers>;
 const UnaryBody& body_of(const ir::Node& node) {
   std::string_view op = node.op().name;
   if (op.ends_with("Grad")) op.remove_suffix(4);
-  const bool has_variants = node.attributes().has("approximate") && node.attributes().text("approximate") != "none";
-  return unary_body(simd(), op, has_variants ? node.attributes().text("approximate") : "");
+  return cpu::body_of(simd().unary, op, variant_of(node));
 }
 
 Numbers numbers_of(const ir::Node& node, const UnaryBody& body) {
@@ -54,7 +53,7 @@ void gradient(Emitter& emit) {
 void add_relu_grad(Emitter& emit) {
   const auto a = emit.in(0), b = emit.in(1), y = emit.in(2), dx = emit.out();
   const std::int64_t count = emit.node().output_shape().elements_per_row();
-  const auto body = simd().eltwise.add_relu_grad;
+  const auto body = simd().add_relu_grad;
   if (!emit.node().output()->is_batched()) {
     return emit.single([=](const Lane& lane) { body(a.all(lane), b.all(lane), y.all(lane), dx.all(lane), count); }, {});
   }
@@ -65,8 +64,7 @@ void add_relu_grad(Emitter& emit) {
 
 Kernels eltwise_kernels() {
   Kernels kernels = {{"AddReluGrad", "add_relu_grad", nullptr, add_relu_grad}};
-  for (int i = 0; i < simd().unary_count; ++i) {
-    const UnaryBody& body = simd().unary[i];
+  for (const UnaryBody& body : simd().unary) {
     if (*body.variant != '\0') continue;  // the same kernel finds it
     const std::string op = body.op;
     kernels.push_back({op, "unary", nullptr, value});

@@ -1,14 +1,12 @@
 // LayerNormalization, RMSNormalization and their gradients on row-major activations.
-#include <algorithm>
-
 #include "n2d2/backends/cpu/kernels/kernels.h"
+#include "n2d2/backends/cpu/kernels/row_sum.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/ir/memory_order.h"
 
 namespace n2d2::cpu {
 namespace {
 
-using plan::Access;
 using plan::Emitter;
 using plan::Lane;
 using plan::Operand;
@@ -42,37 +40,13 @@ void forward(Emitter& emit, bool centred) {
   });
 }
 
-/// A sum over rows that goes on from chunk to chunk in double.
-struct RowSum {
-  Operand to, sums;
-  std::int64_t count = 0;
-
-  double* at(const Lane& lane) const {
-    if (!to) return nullptr;
-    auto* doubles = sums.own<double>(lane);
-    if (lane.is_first) std::fill(doubles, doubles + count, 0.0);
-    return doubles;
-  }
-  void finish(const Lane& lane) const {
-    if (!to || !lane.is_last) return;
-    const auto* doubles = sums.own<double>(lane);
-    for (std::int64_t i = 0; i < count; ++i) to.own(lane)[i] = static_cast<float>(doubles[i]);
-  }
-};
-
 void gradient(Emitter& emit, bool centred) {
   const Geometry g(emit.node());
   const auto dy = emit.in(0), x = emit.in(1), mean = centred ? emit.in(2) : Operand(), inv_std = emit.in(centred ? 3 : 2);
   const auto scale = emit.in(centred ? 4 : 3), dx = emit.out(0);
   const LayerNormTask task{.count = g.count, .centred = centred};
   std::vector<plan::Use> uses;
-  const auto sum_of = [&](std::size_t output) {
-    if (output >= emit.node().outputs().size()) return RowSum();
-    const RowSum sum{emit.partial_out(output), emit.scratch(g.count * static_cast<std::int64_t>(sizeof(double)), true), g.count};
-    uses.insert(uses.end(), {plan::writes(sum.to, Access::own), plan::writes(sum.sums, Access::own)});
-    return sum;
-  };
-  const RowSum dscale = sum_of(1), dbias = sum_of(2);
+  const RowSum dscale(emit, 1, uses), dbias(emit, 2, uses);
   emit.summed_rows(
       [=, body = simd().layer_norm.gradient](const Lane& lane) {
         LayerNormTask t = task;

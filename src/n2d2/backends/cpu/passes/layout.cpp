@@ -40,8 +40,16 @@ Wish wish_of(const Node& node) {
                                                       "BatchNormalizationRelu",
                                                       "BatchNormalizationAddRelu",
                                                       "BatchNormalizationGrad",
-                                                      "BatchNormalizationReluGrad"};
+                                                      "BatchNormalizationReluGrad",
+                                                      "GroupNormalization",
+                                                      "GroupNormalizationGrad"};
   static const std::set<std::string> row_major = {"Gemm",
+                                                  "LSTMRecurrence",
+                                                  "LSTMRecurrenceGrad",
+                                                  "GRURecurrence",
+                                                  "GRURecurrenceGrad",
+                                                  "RNNRecurrence",
+                                                  "RNNRecurrenceGrad",
                                                   "MatMul",
                                                   "Softmax",
                                                   "SoftmaxGrad",

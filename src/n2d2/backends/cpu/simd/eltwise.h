@@ -1,4 +1,4 @@
-// Bodies of elementwise operators of two tensors.
+// Elementwise operators of two and three tensors: the rows of simd/eltwise.cpp.
 #pragma once
 #include <cstdint>
 
@@ -13,13 +13,22 @@ struct BinaryTask {
   std::int64_t runs = 1, a_run = 0, b_run = 0, c_run = 0;
 };
 
-struct EltwiseBodies {
-  using Binary = void (*)(const BinaryTask& task);
-
-  Binary add = nullptr, subtract = nullptr, multiply = nullptr, divide = nullptr;
-  Binary add_relu = nullptr;  ///< max(a + b, 0)
-  /// dx = y > 0 ? a + b : 0.
-  void (*add_relu_grad)(const float* a, const float* b, const float* y, float* dx, std::int64_t n) = nullptr;
+/// The same of three operands.
+struct TernaryTask {
+  const float* inputs[3] = {};
+  float* y = nullptr;
+  std::int64_t n = 0;
+  std::int64_t steps[3] = {1, 1, 1};  ///< vectors for 0 and 1
+  std::int64_t runs = 1, input_runs[3] = {}, y_run = 0;
 };
+
+template <class Task>
+struct EltwiseBody {
+  const char* op = nullptr;
+  void (*run)(const Task& task) = nullptr;
+  const char* variant = "";  ///< text of the attribute `ties` for which this is the body
+};
+using BinaryBody = EltwiseBody<BinaryTask>;
+using TernaryBody = EltwiseBody<TernaryTask>;
 
 }  // namespace n2d2::cpu

@@ -187,9 +187,6 @@ const UnaryBody kRows[] = {
 }  // namespace
 
 void add_unary(Simd& table);
-void add_unary(Simd& table) {
-  table.unary = kRows;
-  table.unary_count = static_cast<int>(sizeof(kRows) / sizeof(kRows[0]));
-}
+void add_unary(Simd& table) { table.unary = {kRows, static_cast<int>(sizeof(kRows) / sizeof(kRows[0]))}; }
 
 }  // namespace n2d2::cpu::N2D2_ISA
