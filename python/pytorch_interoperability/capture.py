@@ -98,6 +98,18 @@ def _hooks_that_only_look(module: torch.nn.Module, seen: list[str]) -> Iterator[
 
 
 @contextlib.contextmanager
+def _plain_paths() -> Iterator[None]:
+    """Gradients on, and transformer layers without their shortcut for inference: what is captured must serve training passes too."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with torch.enable_grad():
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+
+
+@contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     logger = logging.getLogger("torch")
     level = logger.level
@@ -129,7 +141,7 @@ def import_module(module: torch.nn.Module, examples: Examples) -> tuple[Imported
     hooked: list[str] = []
     shapes = dynamic_shapes(module, examples)
     try:
-        with _LOCK, _quiet(), _backward_rules(seen), _hooks_that_only_look(module, hooked):
+        with _LOCK, _quiet(), _plain_paths(), _backward_rules(seen), _hooks_that_only_look(module, hooked):
             program = torch.export.export(module, examples.args, examples.kwargs, dynamic_shapes=shapes, strict=False)
     except errors.N2D2Error:
         raise

@@ -47,6 +47,7 @@ class Importer:
         self._current: Any = None
         self._names = {id(t): n for n, t in [*module.named_parameters(), *module.named_buffers()]}
         self._values: dict[str, Any] = {}
+        self._fixed: dict[Any, torch.Tensor] = {}
 
     def run(self) -> Imported:
         """The graph, as far as it is supported; `problems` lists the rest."""
@@ -116,6 +117,18 @@ class Importer:
     def output_count(self) -> int:
         """How many results the current node has."""
         return len(self._current.meta["val"])
+
+    def numbers_of(self, value: Any) -> torch.Tensor | None:
+        """The numbers of a constant, None when they are not known at capture."""
+        return value if isinstance(value, torch.Tensor) else self._fixed.get(value)
+
+    def is_mask(self, value: Any) -> bool:
+        """Whether an argument of the current node is bool in torch, where the graph has float32."""
+        nodes = [*self._current.args, *self._current.kwargs.values()]
+        found = [
+            n for n in nodes if isinstance(n, torch.fx.Node) and self._env.get(n) is value and isinstance(n.meta.get("val"), torch.Tensor)
+        ]
+        return any(n.meta["val"].dtype == torch.bool for n in found)
 
     def is_read(self, index: int) -> bool:
         """Whether anything reads that result of the current node."""
@@ -250,23 +263,39 @@ class Importer:
         if mutates and isinstance(arguments[0], Stored):
             self._write(node, arguments)
             return
-        if not mutates and self._can_fold(node, everything):
-            self._env[node] = node.target(*[self._folded(a) for a in arguments], **{k: self._folded(v) for k, v in options.items()})
+        if "out" in options:
+            self._refuse_write(options["out"])
+        if self._can_fold(node, everything):
+            fixed = [self._folded(a) for a in arguments]
+            if mutates:
+                fixed[0] = fixed[0].clone()
+            self._set(node, node.target(*fixed, **{k: self._folded(v) for k, v in options.items()}), mutates)
             return
         handler = HANDLERS.get(self.target)
         if handler is None:
             self.problems.append(said(self._short(), node))
             return
-        value = node.meta.get("val")
-        if isinstance(value, torch.Tensor) and value.is_floating_point() and value.dtype != torch.float32:
-            raise UnsupportedArgument(f"a result of {value.dtype}; compute in float32")
-        arguments = [self._readable(a) for a in arguments]
-        options = {k: self._readable(v) for k, v in options.items()}
-        self._env[node] = call_moved(self, handler, arguments, options)
+        computes = handler.moves == "pointwise"
+        arguments = [self._readable(a, computes) for a in arguments]
+        options = {k: self._readable(v, computes) for k, v in options.items()}
+        result = call_moved(self, handler, arguments, options)
+        self._check_result(node.meta.get("val"), computes)
+        self._set(node, result, mutates)
+
+    def _set(self, node: Any, result: Any, mutates: bool) -> None:
+        self._env[node] = result
         if mutates:
             if read_afterwards(node):
                 raise UnsupportedArgument("another view of the same tensor read afterwards; use the form that is not in place")
-            self._env[node.args[0]] = self._env[node]
+            self._env[node.args[0]] = result
+
+    def _check_result(self, value: Any, computes: bool) -> None:
+        if not isinstance(value, torch.Tensor):
+            return
+        if (value.is_floating_point() and value.dtype != torch.float32) or (computes and value.dtype not in (torch.float32, torch.bool)):
+            raise UnsupportedArgument(f"a result of {value.dtype}; compute in float32")
+        if sum(extent < 0 for extent in self.extents(value.shape)) > 1:
+            raise UnsupportedArgument(f"a result of shape {self.extents(value.shape)}, which grows with the square of the batch")
 
     def _take_item(self, node: Any) -> None:
         items = self._env.get(node.args[0], _MISSING)
@@ -283,8 +312,13 @@ class Importer:
             self.result.counters.append(stored.name)
             self._env[node] = stored
             return
-        kind = "parameter" if stored.is_parameter else "buffer"
-        raise UnsupportedArgument(f"the {kind} '{stored.name}' written in forward")
+        self._refuse_write(stored)
+
+    def _refuse_write(self, target: Any) -> None:
+        if not isinstance(target, Stored):
+            raise UnsupportedArgument("out=; use the result")
+        kind = "parameter" if target.is_parameter else "buffer"
+        raise UnsupportedArgument(f"the {kind} '{target.name}' written in forward")
 
     def _can_fold(self, node: Any, everything: list[Any]) -> bool:
         """Whether the result is the same numbers in every step: nothing but constants and buffers flows in, nothing is drawn."""
@@ -303,16 +337,22 @@ class Importer:
             return argument.tensor.detach()
         return argument
 
-    def _readable(self, argument: Any) -> Any:
-        """Parameters and buffers as values; those that are no floats as constants."""
+    def _readable(self, argument: Any, as_float: bool) -> Any:
+        """Parameters and buffers as values; those that are no floats as constants. `as_float`: whole numbers, exact up to 2**24, too."""
         if isinstance(argument, list):
-            return [self._readable(a) for a in argument]
+            return [self._readable(a, as_float) for a in argument]
+        if isinstance(argument, engine.Value) and as_float and argument.dtype != "float32":
+            return self.node("Cast", [argument], {"to": "float32"})
+        if isinstance(argument, Stored) and not argument.tensor.is_floating_point():
+            argument = self._folded(argument)
         if isinstance(argument, torch.Tensor):
-            return self.tensor(argument) if argument.is_floating_point() else argument
+            if not (as_float or argument.is_floating_point()):
+                return argument
+            value = self.tensor(argument.float())
+            self._fixed[value] = argument
+            return value
         if not isinstance(argument, Stored):
             return argument
-        if not argument.tensor.is_floating_point():
-            return self._folded(argument)
         if argument.name not in self._values:
             self._values[argument.name] = self._stored_value(argument)
         return self._values[argument.name]

@@ -179,8 +179,9 @@ def _late(net, x):
         (lambda net, x: torch.cat([x, x]), "the batch"),
         (lambda net, x: x.double() * 2, "torch.float64"),
         (lambda net, x: (net.fc(x), x > 0), "output of torch.bool"),
-        (lambda net, x: net.fc.weight * 1, "no output"),
-        (lambda net, x: x @ x.t(), "square of the batch|batch"),
+        (lambda net, x: x @ x.t(), "square of the batch"),
+        (lambda net, x: F.one_hot((x[:, 0] > 0).long() + 1, 3) * x[:, :3], "torch.int64"),
+        (lambda net, x: torch.add(x, x, out=torch.empty(0)), "out="),
     ],
 )
 def test_what_would_be_lost_is_refused(function, match):

@@ -279,15 +279,29 @@ def test_attention():
             super().__init__()
             self.first = nn.MultiheadAttention(8, 2, batch_first=True)
             self.second = nn.MultiheadAttention(8, 4)
+            self.third = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 12, dropout=0.0, batch_first=True), 1)
+            self.third.requires_grad_(False)
 
         def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
             y, weights = self.first(x, x, x)
             z, _ = self.second(x.transpose(0, 1), x.transpose(0, 1), x.transpose(0, 1), attn_mask=~mask, need_weights=False)
             q = x.view(-1, 4, 2, 4).transpose(1, 2)
             causal = F.scaled_dot_product_attention(q, q, q, is_causal=True, scale=0.3)
-            return [y, weights, z.transpose(0, 1), causal, F.scaled_dot_product_attention(q, q, q, attn_mask=mask)]
+            keep = (x[:, :, 0] < 0.5).view(-1, 1, 1, 4)
+            padded = self.third(x, src_key_padding_mask=x[:, :, 0] > 0.5)
+            return [
+                y,
+                weights,
+                z.transpose(0, 1),
+                causal,
+                padded,
+                F.scaled_dot_product_attention(q, q, q, attn_mask=mask),
+                F.scaled_dot_product_attention(q, q, q, attn_mask=keep),
+            ]
 
-    check_one_step(Attention(), torch.randn(3, 4, 8))
+    x = torch.randn(3, 4, 8)
+    x[:2, 0, 0], x[2, :, 0] = 0, 1  # the last row is masked as a whole
+    check_one_step(Attention(), x)
 
 
 @pytest.mark.parametrize("dim", [0, 1])
