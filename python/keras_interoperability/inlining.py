@@ -16,7 +16,6 @@ from keras_interoperability.handlers.registry import UnsupportedArgument
 
 _NOT_INLINED = (
     keras.layers.RNN,
-    keras.layers.Bidirectional,
     keras.layers.SpectralNormalization,
     keras.layers.ActivityRegularization,
     keras.layers.BatchNormalization,
@@ -40,12 +39,11 @@ def inline_function(function: Callable[..., Any], inputs: list[Any]) -> Traced:
     return Traced(Function(inputs, outputs), inputs, [])
 
 
-def inline_layer(node: Any, training: bool, symbol: Callable[[Any], Any], args: Any, kwargs: dict[str, Any]) -> Traced:
+def inline_layer(layer: Any, training: bool, symbol: Callable[[Any], Any], args: Any, kwargs: dict[str, Any]) -> Traced:
     """Traces the layer's `call` in one mode.
 
     Its own weights become symbolic inputs too, so that an operation on a weight alone is followed and not computed once for all.
     """
-    layer = node.operation
     if isinstance(layer, _NOT_INLINED) or getattr(layer, "seed_generator", None) is not None or _is_preprocessing(layer):
         raise UnsupportedArgument(_advice(layer))
     fresh: list[Any] = []

@@ -44,7 +44,9 @@ def macs_of(node: Any) -> int:
     if node.op == "Conv":
         weight = node.inputs[1].shape
         return int(np.prod(output) * np.prod(weight[1:]))
-    if node.op in ("Gemm", "MatMul"):
+    if node.op == "MatMul":
+        return int(np.prod(output) * node.inputs[0].shape[-1])
+    if node.op == "Gemm":
         weight = node.inputs[1].shape
         inner = weight[1] if node.attributes.get("transB") else weight[0]
         return int(np.prod(output) * inner)

@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 from n2d2._global_variables import global_variables
 
+RANDOM_OPERATORS = {"Dropout", "AlphaDropout", "GaussianDropout", "RandomNormal"}
+
 
 class Host(Protocol):
     """What a `DeepNetCell` asks of the model it was made from."""
@@ -31,7 +33,7 @@ class Engine:
 
     def __init__(self, network: Any, graph: Any) -> None:
         self._network = network
-        self._is_random = any(node.op == "Dropout" for node in graph.nodes)
+        self._is_random = any(node.op in RANDOM_OPERATORS for node in graph.nodes)
 
     def prepare(self, training: bool) -> int:
         """See `Host`."""

@@ -50,7 +50,7 @@ class Block(torch.nn.Module):
             raise errors.UnsupportedError(
                 "torch.func transforms (vmap, grad, jvp, ...) over a Block are not supported; use the plain module"
             )
-        return self._engine().call(args, kwargs)
+        return (self.__dict__["_runtime"] or self._engine()).call(args, kwargs)
 
     def train(self, mode: bool = True) -> Block:
         """As torch: also of the original, which may override it."""

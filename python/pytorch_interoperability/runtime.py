@@ -191,7 +191,7 @@ class Runtime:
             input_gradients=input_gradients,
             key=_random_key() if installed.imported.is_random else 0,
         )
-        if training and installed.counters:
+        if installed.counters:
             torch._foreach_add_([owner[key] for owner, key in installed.counters], 1)
         return outputs, PendingState(self.network, state, self._slots.binding) if keep else None
 

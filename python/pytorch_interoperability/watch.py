@@ -38,7 +38,7 @@ class Watch:
         for owner, children in self._children:
             if [*owner.values()] != children:
                 return False
-        if any(self._without_hooks) or any(list(h.values()) != before for h, before in self._with_hooks):
+        if any(self._without_hooks) or (self._with_hooks and any(list(h.values()) != before for h, before in self._with_hooks)):
             return False
         if any(owner.get(name) is not tensor or tensor._version != version for owner, name, tensor, version in self._constants):
             return False

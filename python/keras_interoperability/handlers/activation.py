@@ -37,21 +37,17 @@ def _last(capture: Any, op: str, x: Planes, attributes: dict[str, Any]) -> Plane
 
 
 def relu(capture: Any, x: Planes, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Planes:
-    """Keras' general ReLU: x above the threshold up to `max_value`, negative_slope * (x - threshold) below."""
-    if threshold != 0:
-        above = join(capture, "Mul", x, join(capture, "Greater", x, threshold))
-        y = above
+    """Keras' general ReLU: x from the threshold on and up to `max_value`, negative_slope * (x - threshold) below."""
+    if threshold == 0 and max_value == 6 and not negative_slope:
+        return x.map("Clip", {"min": 0.0, "max": 6.0, "edge_gradient": 0})
+    if threshold == 0:
+        y = x.map("LeakyRelu", {"alpha": float(negative_slope)}) if negative_slope else x.map("Relu")
+    else:
+        y = x.map("ThresholdedRelu", {"alpha": float(threshold)})
         if negative_slope:
-            below = join(capture, "Mul", x, -1.0)
-            below = join(capture, "Add", below, threshold).map("Relu")
+            below = join(capture, "Sub", threshold, x).map("Relu")
             y = join(capture, "Sub", y, join(capture, "Mul", below, negative_slope))
-        return y if max_value is None else _capped(y, max_value, negative_slope)
-    y = x.map("LeakyRelu", {"alpha": float(negative_slope)}) if negative_slope else x.map("Relu")
-    return y if max_value is None else _capped(y, max_value, negative_slope)
-
-
-def _capped(y: Planes, most: float, negative_slope: float) -> Planes:
-    return y.map("Clip", {"min": -3.4e38 if negative_slope else 0.0, "max": float(most)})
+    return y if max_value is None else y.map("Clip", {"max": float(max_value)} | ({} if negative_slope else {"min": 0.0}))
 
 
 # Keras' functions that are one operator without attributes skip the tracing; the last two do not take symbolic tensors.
@@ -77,7 +73,7 @@ def plain_relu(capture: Any, op: Any, x: Any) -> Planes:
 
 @operation("Relu6")
 def relu6(capture: Any, op: Any, x: Any) -> Planes:
-    return relu(capture, capture.value(x), max_value=6.0)
+    return capture.value(x).map("Clip", {"min": 0.0, "max": 6.0, "edge_gradient": 0})
 
 
 @operation("Sigmoid")
@@ -181,8 +177,7 @@ def sparse_plus(capture: Any, op: Any, x: Any) -> Planes:
 @operation("Glu")
 def glu(capture: Any, op: Any, x: Any) -> Planes:
     x = capture.value(x)
-    axis, half = op.axis % x.rank, x.shape[op.axis] // 2
-    parts = [capture.node("Slice", [x.last], {"axes": [axis], "starts": [s], "ends": [s + half]}) for s in (0, half)]
+    parts = capture.nodes("Split", [x.last], {"axis": op.axis % x.rank, "num_outputs": 2})
     return Planes(capture, last=capture.node("Mul", [parts[0], capture.node("Sigmoid", [parts[1]])]))
 
 

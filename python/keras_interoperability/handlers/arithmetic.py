@@ -16,6 +16,7 @@ _UNARY = {
     "Cos": "Cos",
     "Erf": "Erf",
     "Exp": "Exp",
+    "Expm1": "Expm1",
     "Floor": "Floor",
     "Log": "Log",
     "Log1p": "Log1p",
@@ -26,6 +27,7 @@ _UNARY = {
     "Sign": "Sign",
     "Sin": "Sin",
     "Sqrt": "Sqrt",
+    "StopGradient": "StopGradient",
     "Tanh": "Tanh",
 }
 _BINARY = {
@@ -57,14 +59,26 @@ def join(capture: Any, op: str, a: Any, b: Any, attributes: dict[str, Any] | Non
     """A binary operator with broadcasting on tensors, weights, numbers or arrays."""
     attributes = attributes or TIES.get(op)
     if is_number(b):
-        return capture.value(a).map(op, attributes, capture.constant(np.float32(b)))
+        return as_floats(capture, a).map(op, attributes, capture.constant(np.float32(b)))
     if is_number(a):
-        x = capture.value(b)
+        x = as_floats(capture, b)
         form = "first" if x.has_first else "last"
         return Planes(capture, **{form: capture.node(op, [capture.constant(np.float32(a)), getattr(x, form)], attributes)})
-    x, y = capture.value(a), capture.value(b)
+    x, y = as_floats(capture, a), as_floats(capture, b)
     form = "first" if x.has_first and y.has_first and x.rank == y.rank else "last"
     return Planes(capture, **{form: capture.node(op, [getattr(x, form), getattr(y, form)], attributes)})
+
+
+def as_floats(capture: Any, x: Any) -> Planes:
+    """Integers become float32, which holds them exactly up to 2^24: what is computed from indices stays right."""
+    x = capture.value(x)
+    return x if x.dtype == "float32" else x.map("Cast", {"to": "float32"})
+
+
+def as_indices(capture: Any, x: Any) -> Planes:
+    """Indices that were computed, or come as floats, become int32 as Keras makes them."""
+    x = capture.value(x)
+    return x if x.dtype in ("int32", "int64") else x.map("Cast", {"to": "int32"})
 
 
 @operation(*_UNARY)
@@ -118,18 +132,20 @@ def clip(capture: Any, op: Any, x: Any) -> Planes:
 def where(capture: Any, op: Any, condition: Any, x1: Any = None, x2: Any = None) -> Planes:
     if x1 is None or x2 is None:
         raise UnsupportedArgument("the condition alone")
-    return Planes(capture, last=capture.node("Where", [capture.value(v).last for v in (condition, x1, x2)]))
+    return Planes(capture, last=capture.node("Where", [as_floats(capture, v).last for v in (condition, x1, x2)]))
 
 
 @operation("Cast", "SaturateCast", "ConvertToTensor", "Copy")
 def cast(capture: Any, op: Any, x: Any) -> Planes:
     x = capture.value(x)
     wanted = capture.outputs[0].dtype
-    if wanted == "bool" and x.dtype == "float32":
+    if wanted == "bool":
         return join(capture, "Equal", x, 0.0).map("Not")
-    if x.dtype == wanted or (x.dtype == "float32" and wanted in ("float32", "bool")):
+    if x.dtype == wanted:
         return x
-    return Planes(capture, last=capture.node("Cast", [x.last], {"to": wanted}))
+    if wanted not in ("float32", "int32", "int64"):
+        raise UnsupportedArgument(f"the type {wanted}; float32, int32 and int64 are supported")
+    return x.map("Cast", {"to": wanted})
 
 
-__all__ = ["is_number", "join"]
+__all__ = ["as_floats", "as_indices", "is_number", "join"]

@@ -7,11 +7,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_interoperability.handlers.registry import UnsupportedArgument, register_handler
+from keras_interoperability.handlers.arithmetic import as_indices
+from keras_interoperability.handlers.registry import UnsupportedArgument, operation, register_handler
 from keras_interoperability.planes import Planes
 
 
-def _random(capture: Any, x: Planes, op: str, attributes: dict[str, Any], noise_shape: Any = None) -> Planes:
+def random_in_training(capture: Any, x: Planes, op: str, attributes: dict[str, Any], noise_shape: Any = None) -> Planes:
     """A random operator in training; elements share their random number along axes of extent 1 of `noise_shape`."""
     if not capture.training:
         return x
@@ -30,7 +31,7 @@ def _random(capture: Any, x: Planes, op: str, attributes: dict[str, Any], noise_
 def dropout(capture: Any, layer: Any, x: Planes) -> Planes:
     if layer.rate == 0:
         return x
-    return _random(capture, x, "Dropout", {"ratio": float(layer.rate), "training_mode": 1}, layer.noise_shape)
+    return random_in_training(capture, x, "Dropout", {"ratio": float(layer.rate), "training_mode": 1}, layer.noise_shape)
 
 
 @register_handler(keras.layers.SpatialDropout1D, keras.layers.SpatialDropout2D, keras.layers.SpatialDropout3D)
@@ -38,24 +39,24 @@ def spatial_dropout(capture: Any, layer: Any, x: Planes) -> Planes:
     if layer.rate == 0:
         return x
     shape = [None, *[1] * (x.rank - 2), None]
-    return _random(capture, x, "Dropout", {"ratio": float(layer.rate), "training_mode": 1}, shape)
+    return random_in_training(capture, x, "Dropout", {"ratio": float(layer.rate), "training_mode": 1}, shape)
 
 
 @register_handler(keras.layers.GaussianNoise)
 def gaussian_noise(capture: Any, layer: Any, x: Planes) -> Planes:
-    return x if layer.stddev == 0 else _random(capture, x, "RandomNormal", {"stddev": float(layer.stddev)})
+    return x if layer.stddev == 0 else random_in_training(capture, x, "RandomNormal", {"stddev": float(layer.stddev)})
 
 
 @register_handler(keras.layers.GaussianDropout)
 def gaussian_dropout(capture: Any, layer: Any, x: Planes) -> Planes:
-    return x if layer.rate == 0 else _random(capture, x, "GaussianDropout", {"ratio": float(layer.rate), "training_mode": 1})
+    return x if layer.rate == 0 else random_in_training(capture, x, "GaussianDropout", {"ratio": float(layer.rate), "training_mode": 1})
 
 
 @register_handler(keras.layers.AlphaDropout)
 def alpha_dropout(capture: Any, layer: Any, x: Planes) -> Planes:
     if layer.rate == 0:
         return x
-    return _random(capture, x, "AlphaDropout", {"ratio": float(layer.rate), "training_mode": 1}, layer.noise_shape)
+    return random_in_training(capture, x, "AlphaDropout", {"ratio": float(layer.rate), "training_mode": 1}, layer.noise_shape)
 
 
 @register_handler(keras.layers.Rescaling)
@@ -68,11 +69,18 @@ def rescaling(capture: Any, layer: Any, x: Planes) -> Planes:
 def embedding(capture: Any, layer: Any, x: Planes) -> Planes:
     if getattr(layer, "quantization_mode", None) is not None or getattr(layer, "lora_enabled", False):
         raise UnsupportedArgument("quantisation or LoRA")
-    if x.dtype not in ("int32", "int64"):
-        raise UnsupportedArgument(f"{x.dtype} indices; declare them as keras.Input(shape, dtype='int32')")
-    return Planes(capture, last=capture.node("Gather", [capture.parameter(layer.embeddings), x.last], {"axis": 0}))
+    table = capture.parameter(layer.embeddings)
+    return Planes(capture, last=capture.node("Gather", [table, as_indices(capture, x).last], {"axis": 0}))
 
 
-@register_handler(keras.layers.InputLayer, keras.layers.Identity)
+@operation("OneHot")
+def one_hot(capture: Any, op: Any, x: Any) -> Planes:
+    return Planes(capture, last=capture.node("OneHot", [as_indices(capture, x).last], {"depth": op.num_classes, "axis": op.axis}))
+
+
+@register_handler(keras.layers.InputLayer, keras.layers.Identity, keras.layers.ActivityRegularization)
 def unchanged(capture: Any, layer: Any, x: Planes) -> Planes:
     return x
+
+
+__all__ = ["random_in_training"]

@@ -45,14 +45,10 @@ def layer_norm(capture: Any, x: Planes, gamma: Any, beta: Any, axis: Any, epsilo
     axes = _axes(axis, x.rank)
     if axes != list(range(axes[0], x.rank)):
         raise UnsupportedArgument(f"axis={axis}; only trailing axes are supported")
-    extents = x.shape[axes[0] :]
-
-    def scale(given: Any, default: Any) -> Any:
-        return capture.constant(np.full(extents, default)) if given is None else capture.value(given).last
-
-    inputs = [x.last, scale(gamma, 1.0)]
-    if op == "LayerNormalization" and beta is not None:
-        inputs.append(scale(beta, 0.0))
+    if gamma is None and beta is not None:
+        gamma = np.ones(x.shape[axes[0] :], np.float32)
+    scales = [None if given is None else capture.value(given).last for given in (gamma, beta)]
+    inputs = [x.last, *scales[: 2 if op == "LayerNormalization" else 1]]
     return Planes(capture, last=capture.node(op, inputs, {"axis": axes[0], "epsilon": float(epsilon)}))
 
 

@@ -100,7 +100,7 @@ def center_crop(capture: Any, layer: Any, x: Planes) -> Planes:
     if height < layer.height or width < layer.width:
         raise UnsupportedArgument(f"an input of {height} x {width} for {layer.height} x {layer.width}; resize it first")
     top, left = (height - layer.height) // 2, (width - layer.width) // 2
-    return sliced(capture, x, [(1, top, top + layer.height), (2, left, left + layer.width)])
+    return sliced(capture, sliced(capture, x, 1, top, top + layer.height), 2, left, left + layer.width)
 
 
 __all__ = ["resize"]

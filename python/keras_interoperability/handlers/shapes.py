@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from keras_interoperability.handlers.arithmetic import as_indices
 from keras_interoperability.handlers.merging import concatenated
 from keras_interoperability.handlers.registry import UnsupportedArgument, operation
 from keras_interoperability.planes import Planes
@@ -27,20 +29,18 @@ def permuted(capture: Any, x: Planes, axes: list[int]) -> Planes:
     return x if axes == list(range(x.rank)) else Planes(capture, last=capture.node("Transpose", [x.last], {"perm": axes}))
 
 
-def sliced(capture: Any, x: Planes, cuts: list[tuple[int, int, int]]) -> Planes:
-    """Elements start to stop of axes: (axis, start, stop)."""
-    cuts = [cut for cut in cuts if cut[1:] != (0, x.shape[cut[0]])]
-    if not cuts:
+def sliced(capture: Any, x: Planes, axis: int, start: int, end: int) -> Planes:
+    """Elements start to end of one axis."""
+    if (start, end) == (0, x.shape[axis]):
         return x
-    axes, starts, ends = (list(part) for part in zip(*cuts, strict=True))
-    return Planes(capture, last=capture.node("Slice", [x.last], {"axes": axes, "starts": starts, "ends": ends}))
+    return Planes(capture, last=capture.node("Slice", [x.last], {"axes": [axis], "starts": [start], "ends": [end]}))
 
 
 def repeated(capture: Any, x: Planes, axis: int, times: int) -> Planes:
     """Every element of an axis `times` times, one behind the other."""
     extents = x.shape
     parts = capture.node("Reshape", [x.last], {"shape": [*_open(extents[: axis + 1]), 1, *extents[axis + 1 :]]})
-    spread = capture.node("Concat", [parts] * times, {"axis": axis + 1}) if times > 1 else parts
+    spread = capture.node("Expand", [parts], {"shape": [*_open(extents[: axis + 1]), times, *extents[axis + 1 :]]})
     return Planes(
         capture, last=capture.node("Reshape", [spread], {"shape": [*_open(extents[:axis]), extents[axis] * times, *extents[axis + 1 :]]})
     )
@@ -48,6 +48,11 @@ def repeated(capture: Any, x: Planes, axis: int, times: int) -> Planes:
 
 def _open(extents: list[int]) -> list[int]:
     return [-1 if extent < 0 else extent for extent in extents]
+
+
+def flipped(capture: Any, x: Planes, axis: int) -> Planes:
+    """One axis behind the batch backwards."""
+    return _cut(capture, x, axis, slice(None, None, -1))
 
 
 @operation("Reshape", "ExpandDims", "Squeeze", "Ravel")
@@ -102,12 +107,9 @@ def split(capture: Any, op: Any, x: Any) -> list[Planes]:
     if x.shape[axis] < 0:
         raise UnsupportedArgument("axis=0, the batch")
     given = op.indices_or_sections
-    if isinstance(given, int):
-        step = x.shape[axis] // given
-        ends = [step * (i + 1) for i in range(given)]
-    else:
-        ends = [*(int(i) for i in given), x.shape[axis]]
-    return [sliced(capture, x, [(axis, start, end)]) for start, end in zip([0, *ends], ends, strict=False)]
+    edges = range(0, x.shape[axis], x.shape[axis] // given) if isinstance(given, int) else [0, *(int(i) for i in given)]
+    sizes = [end - start for start, end in pairwise([*edges, x.shape[axis]])]
+    return [Planes(capture, last=part) for part in capture.nodes("Split", [x.last], {"axis": axis, "split": sizes})]
 
 
 @operation("Unstack")
@@ -116,9 +118,9 @@ def unstack(capture: Any, op: Any, x: Any) -> list[Planes]:
     axis = op.axis % x.rank
     if x.shape[axis] < 0:
         raise UnsupportedArgument("axis=0, the batch")
-    parts = [sliced(capture, x, [(axis, i, i + 1)]) for i in range(x.shape[axis])]
+    parts = capture.nodes("Split", [x.last], {"axis": axis, "num_outputs": x.shape[axis]})
     shape = _open([*x.shape[:axis], *x.shape[axis + 1 :]])
-    return [Planes(capture, last=capture.node("Reshape", [part.last], {"shape": shape})) for part in parts]
+    return [Planes(capture, last=capture.node("Reshape", [part], {"shape": shape})) for part in parts]
 
 
 @operation("GetItem")
@@ -147,9 +149,11 @@ def _cut(capture: Any, x: Planes, axis: int, key: Any) -> Planes:
     chosen = range(extent)[key if isinstance(key, slice) else slice(key % extent, key % extent + 1)]
     if len(chosen) == 0:
         raise UnsupportedArgument("an index that takes nothing")
-    if chosen.step != 1:
-        return taken(capture, x, axis, np.asarray(chosen))
-    return sliced(capture, x, [(axis, chosen[0], chosen[-1] + 1)])
+    if chosen.step == 1:
+        return sliced(capture, x, axis, chosen[0], chosen[-1] + 1)
+    end = chosen[-1] + chosen.step
+    attributes = {"axes": [axis], "starts": [chosen[0]], "ends": [end if end >= 0 else -extent - 1], "steps": [chosen.step]}
+    return Planes(capture, last=capture.node("Slice", [x.last], attributes))
 
 
 def taken(capture: Any, x: Planes, axis: int, places: Any) -> Planes:
@@ -165,7 +169,7 @@ def take(capture: Any, op: Any, x: Any, indices: Any) -> Planes:
     if axis is None:
         raise UnsupportedArgument("axis=None")
     if isinstance(indices, Planes):
-        return Planes(capture, last=capture.node("Gather", [x.last, indices.last], {"axis": axis % x.rank}))
+        return Planes(capture, last=capture.node("Gather", [x.last, as_indices(capture, indices).last], {"axis": axis % x.rank}))
     places = np.asarray(indices)
     if x.shape[axis] < 0:
         raise UnsupportedArgument("axis=0, the batch")
@@ -177,7 +181,7 @@ def flip(capture: Any, op: Any, x: Any) -> Planes:
     x = capture.value(x)
     axes = range(x.rank) if op.axis is None else [op.axis] if isinstance(op.axis, int) else op.axis
     for axis in axes:
-        x = _cut(capture, x, axis % x.rank, slice(None, None, -1))
+        x = flipped(capture, x, axis % x.rank)
     return x
 
 
@@ -192,7 +196,7 @@ def roll(capture: Any, op: Any, x: Any) -> Planes:
             raise UnsupportedArgument("axis=0, the batch")
         split_at = -shift % x.shape[axis]
         if split_at:
-            parts = [sliced(capture, x, [(axis, split_at, x.shape[axis])]), sliced(capture, x, [(axis, 0, split_at)])]
+            parts = [sliced(capture, x, axis, split_at, x.shape[axis]), sliced(capture, x, axis, 0, split_at)]
             x = Planes(capture, last=capture.node("Concat", [part.last for part in parts], {"axis": axis}))
     return x
 
@@ -212,11 +216,7 @@ def tile(capture: Any, op: Any, x: Any) -> Planes:
     times = [1] * (x.rank - len(times)) + times
     if len(times) > x.rank or (times[0] != 1 and x.shape[0] < 0):
         raise UnsupportedArgument(f"repeats={op.repeats}; axes behind the batch are supported")
-    value = x.last
-    for axis, number in enumerate(times):
-        if number > 1:
-            value = capture.node("Concat", [value] * number, {"axis": axis})
-    return Planes(capture, last=value)
+    return Planes(capture, last=capture.node("Tile", [x.last], {"repeats": times}))
 
 
 @operation("Pad")
@@ -241,4 +241,4 @@ def broadcast_to(capture: Any, op: Any, x: Any) -> Planes:
     return Planes(capture, last=capture.node("Expand", [x.last], {"shape": wanted}))
 
 
-__all__ = ["permuted", "repeated", "reshaped", "sliced", "taken"]
+__all__ = ["flipped", "permuted", "repeated", "reshaped", "sliced", "taken"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 
 from pytorch_interoperability.handlers.registry import UnsupportedArgument, handles, refuse
@@ -13,11 +12,7 @@ from pytorch_interoperability.handlers.registry import UnsupportedArgument, hand
 @handles("embedding")
 def embedding(g: Any, weight: Any, indices: Any, padding_idx: int = -1, scale_grad_by_freq: bool = False, sparse: bool = False) -> Any:
     refuse(scale_grad_by_freq=scale_grad_by_freq, sparse=sparse)
-    if padding_idx >= 0:  # the row is read like the others, and never trained
-        row = np.zeros((weight.shape[0], 1), np.float32)
-        row[padding_idx] = 1
-        weight = g.node("Where", [g.constant(row), g.node("StopGradient", [weight]), weight])
-    return g.node("Gather", [weight, indices], {"axis": 0})
+    return g.node("Gather", [weight, indices], {"axis": 0, "padding_idx": padding_idx})
 
 
 @handles("index_select")

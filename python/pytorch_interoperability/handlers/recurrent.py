@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from pytorch_interoperability.handlers.axes import Moved, permuted
 from pytorch_interoperability.handlers.creation import Filled
 from pytorch_interoperability.handlers.dropout import dropout
@@ -11,8 +13,12 @@ from pytorch_interoperability.handlers.registry import UnsupportedArgument, hand
 from pytorch_interoperability.handlers.shape import shaped, transposed
 from pytorch_interoperability.handlers.split import sliced
 
-GATES = {"LSTM": [0, 3, 1, 2], "GRU": [1, 0, 2], "RNN": [0]}
-"""Places in torch's order of gates of those in ONNX' order: i o f c, and z r h."""
+OPERATORS: dict[str, tuple[str, dict[str, Any]]] = {
+    "lstm": ("LSTMRecurrence", {"gates": "ifco"}),
+    "gru": ("GRURecurrence", {"gates": "rzh"}),
+    "rnn_tanh": ("RNNRecurrence", {"activation": "Tanh"}),
+    "rnn_relu": ("RNNRecurrence", {"activation": "Relu"}),
+}
 
 
 @handles("lstm.input", moves="own")
@@ -28,11 +34,11 @@ def lstm(
     bidirectional: bool,
     batch_first: bool,
 ) -> list[Any]:
-    run = Recurrent(g, "LSTM", has_biases, bidirectional)
+    run = Recurrent(g, has_biases, bidirectional)
     return run.layers(x, hx, params, num_layers, p if train else 0.0, batch_first)
 
 
-@handles("gru.input", "rnn_tanh.input", moves="own")
+@handles("gru.input", "rnn_tanh.input", "rnn_relu.input", moves="own")
 def gru(
     g: Any,
     x: Any,
@@ -45,16 +51,16 @@ def gru(
     bidirectional: bool,
     batch_first: bool,
 ) -> list[Any]:
-    run = Recurrent(g, "GRU" if "gru" in g.target else "RNN", has_biases, bidirectional)
+    run = Recurrent(g, has_biases, bidirectional)
     return run.layers(x, [hx], params, num_layers, p if train else 0.0, batch_first)
 
 
 class Recurrent:
-    """One captured recurrent module; a node of the graph for each of its layers."""
+    """One captured recurrent module; two nodes of the graph for each of its layers and directions, the input's product and the steps."""
 
-    def __init__(self, g: Any, op: str, has_biases: bool, bidirectional: bool) -> None:
+    def __init__(self, g: Any, has_biases: bool, bidirectional: bool) -> None:
         self.g = g
-        self.op = op
+        self.op, self.attributes = OPERATORS[g.target.removeprefix("aten.").split(".")[0]]
         self.has_biases = has_biases
         self.directions = 2 if bidirectional else 1
 
@@ -70,41 +76,38 @@ class Recurrent:
         for layer in range(count):
             if layer > 0:
                 x = dropout(g, x, p, p > 0)
-            weights = [params[(layer * self.directions + d) * per_direction :][:per_direction] for d in range(self.directions)]
-            x, *ends = self._layer(x, [self._initial(s, layer) for s in states], weights)
-            for collected, end in zip(final, ends, strict=True):
-                collected.append(end)
-        # [N, directions, hidden] per layer becomes [layers * directions, N, hidden]
-        joined = [ends[0] if count == 1 else g.node("Concat", ends, {"axis": 1}) for ends in final]
+            parts = []
+            for direction in range(self.directions):
+                place = layer * self.directions + direction
+                weights = params[place * per_direction :][:per_direction]
+                y, *ends = self._direction(x, [self._initial(s, place) for s in states], weights, direction == 1)
+                parts.append(y)
+                for collected, end in zip(final, ends, strict=True):
+                    collected.append(shaped(g, end, [end.shape[0], 1, end.shape[1]]))
+            x = parts[0] if len(parts) == 1 else g.node("Concat", parts, {"axis": 2})
+        # [N, 1, hidden] per layer and direction becomes [layers * directions, N, hidden]
+        joined = [ends[0] if len(ends) == 1 else g.node("Concat", ends, {"axis": 1}) for ends in final]
         return [x if batch_first else transposed(g, x, [1, 0, 2]), *[permuted(g, ends, [1, 0, 2]) for ends in joined]]
 
-    def _initial(self, state: Any, layer: int) -> Any:
-        """[layers * directions, N, hidden] to this layer's [N, directions, hidden]; None for zeros."""
+    def _initial(self, state: Any, place: int) -> Any:
+        """[layers * directions, N, hidden] to the [N, hidden] of one; None for zeros."""
         if isinstance(state, Filled) and state.number == 0:
             return None
         value = transposed(self.g, state, [1, 0, 2])
-        start = layer * self.directions
-        return sliced(self.g, value, 1, start, start + self.directions)
+        return shaped(self.g, sliced(self.g, value, 1, place, place + 1), [value.shape[0], value.shape[2]])
 
-    def _layer(self, x: Any, states: list[Any], weights: list[Any]) -> list[Any]:
+    def _direction(self, x: Any, states: list[Any], weights: list[Any], reverse: bool) -> list[Any]:
+        """The outputs of all steps, and the final states [N, hidden]."""
         g = self.g
-        hidden = weights[0][1].shape[1]
-        w, r = (self._stacked([direction[i] for direction in weights], hidden) for i in (0, 1))
-        b = None
-        if self.has_biases:
-            halves = [self._stacked([direction[i] for direction in weights], hidden) for i in (2, 3)]
-            b = g.node("Concat", halves, {"axis": 1})
-        attributes = {"hidden_size": hidden, "direction": "bidirectional" if self.directions == 2 else "forward"}
-        if self.op == "GRU":
-            attributes["linear_before_reset"] = 1
-        return list(g.nodes(self.op, [x, w, r, b, *states], attributes))
-
-    def _stacked(self, matrices: list[Any], hidden: int) -> Any:
-        """The directions' matrices above each other, their gates in ONNX' order: [directions, gates * hidden, ...]."""
-        g = self.g
-        ordered = []
-        for matrix in matrices:
-            gates = [sliced(g, matrix, 0, k * hidden, (k + 1) * hidden) for k in GATES[self.op]]
-            whole = gates[0] if len(gates) == 1 else g.node("Concat", gates, {"axis": 0})
-            ordered.append(shaped(g, whole, [1, *matrix.shape]))
-        return ordered[0] if len(ordered) == 1 else g.node("Concat", ordered, {"axis": 0})
+        w, r, *biases = weights
+        own_bias = [biases[1] if biases else None] if self.op == "GRURecurrence" else []
+        bias = None
+        if biases:
+            bias = biases[0] if own_bias else g.node("Add", biases)
+        matrix = g.node("Reshape", [x], {"shape": [-1, x.shape[2]]})
+        product = g.node("Gemm", [matrix, w, bias], {"transB": 1})
+        projected = g.node("Reshape", [product], {"shape": [-1, x.shape[1], w.shape[0]]})
+        direction = {"direction": "reverse" if reverse else "forward"}
+        outputs = g.nodes(self.op, [projected, r, *own_bias, *states], self.attributes | direction)
+        last = g.node("Gather", [outputs[0], g.graph.constant(np.asarray(0 if reverse else x.shape[1] - 1))], {"axis": 1})
+        return [outputs[0], last, outputs[1]] if self.op == "LSTMRecurrence" else [outputs[0], last]

@@ -62,6 +62,17 @@ const std::vector<std::int64_t>& expect_list(const ir::Node& node, const std::st
   return list;
 }
 
+Shape reduced_shape(const ir::Node& node, const Shape& x) {
+  std::vector<bool> gone(static_cast<std::size_t>(x.rank()), node.integers("axes").empty());
+  for (const std::int64_t axis : node.integers("axes")) gone[static_cast<std::size_t>(normalized_axis(axis, x.rank(), "axes"))] = true;
+  std::vector<Dim> dims;
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    if (!gone[static_cast<std::size_t>(axis)]) dims.push_back(x[axis]);
+    if (gone[static_cast<std::size_t>(axis)] && node.integer("keepdims") != 0) dims.emplace_back(1);
+  }
+  return Shape(std::move(dims));
+}
+
 Shape broadcast(const Shape& a, const Shape& b) {
   const int rank = std::max(a.rank(), b.rank());
   std::vector<Dim> dims(static_cast<std::size_t>(rank));

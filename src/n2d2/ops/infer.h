@@ -30,6 +30,9 @@ const std::vector<std::int64_t>& expect_list(const ir::Node& node, const std::st
 /// NumPy's rule: extents are equal or 1, aligned at the end. Source: ONNX, Broadcasting in ONNX.
 Shape broadcast(const Shape& a, const Shape& b);
 
+/// The shape of `x` without the `axes` of the node (all when empty), or with 1 there when `keepdims`.
+Shape reduced_shape(const ir::Node& node, const Shape& x);
+
 /// Extents as an attribute; the number of rows is -1, k times it -k.
 std::vector<std::int64_t> extents_of(const Shape& shape);
 Shape shape_of(const std::vector<std::int64_t>& extents);

@@ -38,8 +38,12 @@ std::vector<OpDef> definitions() {
       group_normalization(),
       group_normalization_grad(),
       instance_normalization(),
-      dropout(),
-      dropout_grad(),
+      resample(),
+      resize(),
+      adaptive_average_pool(),
+      adaptive_max_pool(),
+      depth_to_space(),
+      space_to_depth(),
       flatten(),
       reshape(),
       transpose(),
@@ -64,8 +68,8 @@ std::vector<OpDef> definitions() {
       accumulate_gradient(),
       lane_sum(),
   };
-  for (const auto family : {unary_functions, broadcast_functions}) {
-    for (OpDef& function : family()) all.push_back(std::move(function));
+  for (const auto family : {unary_functions, broadcast_functions, choosing_reductions, random_operators, lstm, gru, rnn}) {
+    for (OpDef& definition : family()) all.push_back(std::move(definition));
   }
   return all;
 }

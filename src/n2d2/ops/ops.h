@@ -10,6 +10,10 @@ using ir::OpDef;
 std::vector<OpDef> unary_functions();
 /// All elementwise operators of two and three tensors, some of which are gradients of others.
 std::vector<OpDef> broadcast_functions();
+/// Reductions that are no sums, their gradients, ArgMax, ArgMin and CumSum.
+std::vector<OpDef> choosing_reductions();
+/// Dropout in its forms, with gradients, and RandomNormal.
+std::vector<OpDef> random_operators();
 OpDef softmax();
 OpDef softmax_grad();
 OpDef log_softmax();
@@ -42,8 +46,12 @@ OpDef rms_normalization_grad();
 OpDef group_normalization();
 OpDef group_normalization_grad();
 OpDef instance_normalization();
-OpDef dropout();
-OpDef dropout_grad();
+OpDef resample();
+OpDef resize();
+OpDef adaptive_average_pool();
+OpDef adaptive_max_pool();
+OpDef depth_to_space();
+OpDef space_to_depth();
 OpDef flatten();
 OpDef reshape();
 OpDef transpose();
@@ -67,5 +75,9 @@ OpDef mean_squared_error();
 OpDef mean_squared_error_grad();
 OpDef accumulate_gradient();
 OpDef lane_sum();
+/// Recurrent layers and their gradients.
+std::vector<OpDef> lstm();
+std::vector<OpDef> gru();
+std::vector<OpDef> rnn();
 
 }  // namespace n2d2::ops

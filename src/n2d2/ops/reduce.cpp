@@ -18,20 +18,9 @@ std::map<std::string, ir::Attribute> grad_attributes() {
   return attributes;
 }
 
-Shape reduced(const ir::Node& node, const Shape& x) {
-  std::vector<bool> gone(static_cast<std::size_t>(x.rank()), node.integers("axes").empty());
-  for (const std::int64_t axis : node.integers("axes")) gone[static_cast<std::size_t>(normalized_axis(axis, x.rank(), "axes"))] = true;
-  std::vector<Dim> dims;
-  for (int axis = 0; axis < x.rank(); ++axis) {
-    if (!gone[static_cast<std::size_t>(axis)]) dims.push_back(x[axis]);
-    if (gone[static_cast<std::size_t>(axis)] && node.integer("keepdims") != 0) dims.emplace_back(1);
-  }
-  return Shape(std::move(dims));
-}
-
 Types infer(const ir::Node& node) {
   expect_float(node, 0);
-  return {{reduced(node, node.input_shape(0)), DType::float32}};
+  return {{reduced_shape(node, node.input_shape(0)), DType::float32}};
 }
 
 void gradient(ir::GradientContext& g) {
@@ -42,7 +31,7 @@ void gradient(ir::GradientContext& g) {
 
 Types infer_grad(const ir::Node& node) {
   Shape x = shape_of(node.integers("input_shape"));
-  const Shape expected = reduced(node, x);
+  const Shape expected = reduced_shape(node, x);
   if (!(expected == node.input_shape(0)))
     throw ShapeError(fmt::format("dY has shape {}, expected {}", node.input_shape(0).text(), expected.text()));
   return {{x, DType::float32}};

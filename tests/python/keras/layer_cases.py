@@ -362,8 +362,57 @@ ATTENTION = {
         ([(5, 8), (4, 3), (4, 8)], lambda: lambda x, v, k: layers.Attention()([x, v, k])),
     ],
 }
+
+
+def _recurrent(name):
+    cls = getattr(layers, name)
+    return [
+        *_alike(cls, SEQUENCE, {"units": 4}, {"units": 3, "return_sequences": True}, {"units": 5, "use_bias": False}),
+        *_alike(cls, (6, 1), {"units": 3, "go_backwards": True, "return_sequences": True}, {"units": 1}),
+        ([SEQUENCE], lambda: lambda x: layers.Concatenate()(cls(3, return_state=True)(x))),
+    ]
+
+
+RECURRENT = {name: _recurrent(name) for name in ("LSTM", "GRU", "SimpleRNN")} | {
+    "Bidirectional": [
+        ([SEQUENCE], lambda cls=cls, a=a, m=mode: layers.Bidirectional(cls(3, **a), merge_mode=m))
+        for cls, a, mode in (
+            (layers.LSTM, {}, "concat"),
+            (layers.LSTM, {"return_sequences": True}, "sum"),
+            (layers.GRU, {"return_sequences": True}, "concat"),
+            (layers.GRU, {}, "mul"),
+            (layers.SimpleRNN, {"return_sequences": True}, "ave"),
+        )
+    ],
+    "TimeDistributed": [
+        ([(5, 6)], lambda: layers.TimeDistributed(layers.Dense(3))),
+        ([(4, 5, 6, 2)], lambda: layers.TimeDistributed(layers.Conv2D(3, 3, activation="relu"))),
+        ([(3, 7, 2)], lambda: layers.TimeDistributed(layers.Conv1D(2, 3))),
+        ([(3, 4, 4)], lambda: layers.TimeDistributed(layers.Flatten())),
+        ([(3, 6, 2)], lambda: layers.TimeDistributed(layers.MaxPooling1D(2))),
+    ],
+}
+
+
+def _indices(x):
+    """Places 0 to 5 made of any numbers."""
+    return ops.clip(ops.round(ops.abs(x) * 3.0), 0.0, 5.0)
+
+
+EMBEDDING = {
+    "Embedding": [
+        ([shape], maker)
+        for shape, maker in (
+            ((7,), lambda: lambda x: layers.Embedding(6, 4)(_indices(x))),
+            ((3, 5), lambda: lambda x: layers.Embedding(6, 2)(ops.cast(_indices(x), "int32"))),
+            ((7,), lambda: lambda x: layers.GlobalAveragePooling1D()(layers.Embedding(6, 3, mask_zero=True)(_indices(x)))),
+            ((7,), lambda: lambda x: layers.Embedding(8, 3)(ops.cast(_indices(x), "int32") + 1)),
+            ((4,), lambda: lambda x: ops.one_hot(ops.cast(_indices(x), "int32"), 6) * ops.expand_dims(x, -1)),
+        )
+    ]
+}
 CASES: dict[str, list[Configuration]] = (
-    CONVOLUTIONS | DENSE | POOLS | NORMALISATIONS | ACTIVATIONS | RESHAPING | MERGING | OPERATIONS | ATTENTION
+    CONVOLUTIONS | DENSE | POOLS | NORMALISATIONS | ACTIVATIONS | RESHAPING | MERGING | OPERATIONS | ATTENTION | RECURRENT | EMBEDDING
 )
 
 

@@ -154,7 +154,7 @@ def test_the_modes_of_nested_calls_are_keras_own():
     _trained_alike(make, *_data((4,), (2,)))
 
 
-@pytest.mark.parametrize("rank", [2])
+@pytest.mark.parametrize("rank", [1, 2])
 def test_channels_first(rank):
     """What TensorFlow itself cannot run on a CPU in this layout is compared with the channels-last twin."""
     shape, conv, pool = [((6, 9), layers.Conv1D, layers.MaxPooling1D), ((3, 8, 6), layers.Conv2D, layers.AveragePooling2D)][rank - 1]

@@ -23,16 +23,20 @@ const std::vector<plan::KernelEntry>& kernel_table() {
                               batch_normalization_kernels,
                               layer_normalization_kernels,
                               group_normalization_kernels,
+                              resample_kernels,
                               softmax_kernels,
                               dropout_kernels,
+                              random_normal_kernels,
                               transpose_kernels,
                               concat_kernels,
                               slice_kernels,
                               reduce_kernels,
+                              reduce_choice_kernels,
                               loss_kernels,
                               accumulate_kernels,
                               gather_kernels,
-                              integer_kernels}) {
+                              integer_kernels,
+                              recurrent_kernels}) {
       for (plan::KernelEntry& kernel : family()) all.push_back(std::move(kernel));
     }
     return all;

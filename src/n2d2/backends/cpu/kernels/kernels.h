@@ -25,15 +25,19 @@ Kernels average_pool_kernels();
 Kernels batch_normalization_kernels();
 Kernels layer_normalization_kernels();
 Kernels group_normalization_kernels();
+Kernels resample_kernels();
 Kernels softmax_kernels();
 Kernels dropout_kernels();
+Kernels random_normal_kernels();
 Kernels transpose_kernels();
 Kernels concat_kernels();
 Kernels slice_kernels();
 Kernels reduce_kernels();
+Kernels reduce_choice_kernels();
 Kernels loss_kernels();
 Kernels accumulate_kernels();
 Kernels gather_kernels();
 Kernels integer_kernels();
+Kernels recurrent_kernels();
 
 }  // namespace n2d2::cpu

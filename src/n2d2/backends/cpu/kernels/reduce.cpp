@@ -3,6 +3,7 @@
 
 #include "n2d2/backends/cpu/kernels/bodies.h"
 #include "n2d2/backends/cpu/kernels/kernels.h"
+#include "n2d2/backends/cpu/kernels/reduce_axes.h"
 #include "n2d2/backends/cpu/kernels/strided_loop.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/core/shape.h"
@@ -13,26 +14,6 @@ namespace {
 using plan::Access;
 using plan::Emitter;
 using plan::Lane;
-
-/// Which axes of the input a reduction sums over.
-std::vector<bool> reduced_axes(const ir::Node& node, const Shape& x) {
-  const auto& axes = node.integers("axes");
-  std::vector<bool> reduced(static_cast<std::size_t>(x.rank()), axes.empty());
-  for (const std::int64_t axis : axes) reduced[static_cast<std::size_t>(normalized_axis(axis, x.rank(), "axes"))] = true;
-  return reduced;
-}
-
-/// Strides of the reduced tensor along the axes of `x`: 0 along those that were summed.
-std::vector<std::int64_t> strides_along(const ir::Value& small, const Shape& x, const std::vector<bool>& reduced, bool keepdims) {
-  const auto own = ir::strides_of(small.shape(), ir::order_of(small));
-  std::vector<std::int64_t> strides(static_cast<std::size_t>(x.rank()), 0);
-  std::size_t next = 0;
-  for (std::size_t axis = 0; axis < strides.size(); ++axis) {
-    if (!reduced[axis]) strides[axis] = own[next];
-    if (!reduced[axis] || keepdims) ++next;
-  }
-  return strides;
-}
 
 /// Number of elements of each sum; the rows of the batch come on top when `over_rows`.
 struct Count {

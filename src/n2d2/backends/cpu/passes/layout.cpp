@@ -44,6 +44,12 @@ Wish wish_of(const Node& node) {
                                                       "GroupNormalization",
                                                       "GroupNormalizationGrad"};
   static const std::set<std::string> row_major = {"Gemm",
+                                                  "LSTMRecurrence",
+                                                  "LSTMRecurrenceGrad",
+                                                  "GRURecurrence",
+                                                  "GRURecurrenceGrad",
+                                                  "RNNRecurrence",
+                                                  "RNNRecurrenceGrad",
                                                   "MatMul",
                                                   "Softmax",
                                                   "SoftmaxGrad",

@@ -1,7 +1,8 @@
-// Dropout: which numbers of a Philox sequence reach a threshold, and what is left of a tensor.
+// Random numbers: which of a Philox sequence reach a threshold, and what is left of a tensor; normal numbers.
 // Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"; core/philox.h is the same for one block.
 #include <cstring>
 
+#include "n2d2/backends/cpu/simd/functions.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/backends/cpu/simd/vec.h"
 
@@ -33,8 +34,12 @@ static inline void multiply(VecUint a, std::uint32_t factor, VecUint& high, VecU
   high = reinterpret_cast<VecUint>((even >> 32) | (odd & upper));
 }
 
-/// Four bytes for each of kLanes blocks from `block` on: 1 where the number reaches the threshold.
-static inline VecUint kept_blocks(const RandomSequence& sequence, std::uint64_t block) {
+/// The four numbers of each of kLanes blocks.
+struct Blocks {
+  VecUint numbers[4];
+};
+
+static inline Blocks blocks_from(const RandomSequence& sequence, std::uint64_t block) {
   VecUint lane;
   for (int i = 0; i < kLanes; ++i) lane[i] = static_cast<std::uint32_t>(i);
   const VecUint low = VecUint{} + static_cast<std::uint32_t>(block);
@@ -53,9 +58,42 @@ static inline VecUint kept_blocks(const RandomSequence& sequence, std::uint64_t 
     key0 += 0x9E3779B9U;
     key1 += 0xBB67AE85U;
   }
+  return {{c0, c1, c2, c3}};
+}
+
+/// Four bytes for each of kLanes blocks from `block` on: 1 where the number reaches the threshold.
+static inline VecUint kept_blocks(const RandomSequence& sequence, std::uint64_t block) {
+  const Blocks blocks = blocks_from(sequence, block);
   const VecUint threshold = VecUint{} + sequence.threshold;
-  const auto reached = [&](VecUint number, std::uint32_t bit) { return reinterpret_cast<VecUint>(number >= threshold) & bit; };
-  return reached(c0, 1U) | reached(c1, 1U << 8) | reached(c2, 1U << 16) | reached(c3, 1U << 24);
+  VecUint bytes{};
+  for (int i = 0; i < 4; ++i) bytes |= reinterpret_cast<VecUint>(blocks.numbers[i] >= threshold) & (1U << (8 * i));
+  return bytes;
+}
+
+/// Above 0 and at most 1, from the upper 24 bits.
+static inline Vec share(VecUint number) {
+  return fma(__builtin_convertvector(reinterpret_cast<VecInt>(number >> 8), Vec), splat(0x1p-24F), splat(0x1p-25F));
+}
+
+/// Two normal numbers from two even ones. Source: Box and Muller 1958.
+static inline void normals(VecUint first, VecUint second, Vec& a, Vec& b) {
+  const Vec size = sqrt(-2.0F * log(share(first))), angle = 6.28318531F * share(second);
+  a = size * cos(angle);
+  b = size * sin(angle);
+}
+
+void random_normal(const RandomSequence& sequence, std::uint64_t first, std::int64_t count, float mean, float stddev, float* numbers) {
+  std::uint64_t block = first / 4;
+  auto skip = static_cast<std::int64_t>(first % 4);
+  for (std::int64_t i = 0; i < count; block += kLanes) {
+    const Blocks blocks = blocks_from(sequence, block);
+    Vec drawn[4];
+    normals(blocks.numbers[0], blocks.numbers[1], drawn[0], drawn[1]);
+    normals(blocks.numbers[2], blocks.numbers[3], drawn[2], drawn[3]);
+    for (Vec& vec : drawn) vec = fma(vec, splat(stddev), splat(mean));
+    for (std::int64_t k = skip; k < 4 * kLanes && i < count; ++k, ++i) numbers[i] = drawn[k % 4][k / 4];
+    skip = 0;
+  }
 }
 
 void random_kept(const RandomSequence& sequence, std::uint64_t first, std::int64_t count, std::uint8_t* kept) {
@@ -75,15 +113,13 @@ void random_kept(const RandomSequence& sequence, std::uint64_t first, std::int64
   }
 }
 
-void scale_kept(const std::uint8_t* kept, const float* x, float scale, float* y, std::int64_t n) {
-  typedef std::uint8_t VecByte __attribute__((vector_size(kLanes), aligned(1), may_alias));
-  const Vec factor = splat(scale), zero{};
+void scale_kept(const std::uint8_t* kept, const float* x, const KeptScale& scale, float* y, std::int64_t n) {
+  const Vec factor = splat(scale.scale), shift = splat(scale.shift), dropped = splat(scale.dropped);
+  const auto chosen = [&](Vec value, VecInt keep) { return keep != 0 ? fma(value, factor, shift) : dropped; };
   std::int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
-    const VecInt keep = __builtin_convertvector(*reinterpret_cast<const VecByte*>(kept + i), VecInt);
-    store(y + i, keep != 0 ? load(x + i) * factor : zero);
-  }
-  for (; i < n; ++i) y[i] = kept[i] != 0 ? x[i] * scale : 0.0F;
+  for (; i + kLanes <= n; i += kLanes) store(y + i, chosen(load(x + i), load_bytes(kept + i, kLanes)));
+  const int rest = static_cast<int>(n - i);
+  if (rest > 0) store_part(y + i, rest, chosen(load_part(x + i, rest), load_bytes(kept + i, rest)));
 }
 
 }  // namespace
@@ -92,6 +128,7 @@ void add_random(Simd& table);
 void add_random(Simd& table) {
   table.random_kept = random_kept;
   table.scale_kept = scale_kept;
+  table.random_normal = random_normal;
 }
 
 }  // namespace n2d2::cpu::N2D2_ISA

@@ -11,6 +11,7 @@
 #include "n2d2/backends/cpu/simd/gemm.h"
 #include "n2d2/backends/cpu/simd/layer_norm.h"
 #include "n2d2/backends/cpu/simd/normalize.h"
+#include "n2d2/backends/cpu/simd/recurrent.h"
 #include "n2d2/backends/cpu/simd/rows.h"
 #include "n2d2/backends/cpu/simd/softmax.h"
 #include "n2d2/backends/cpu/simd/unary.h"
@@ -84,6 +85,11 @@ struct RandomSequence {
   std::uint32_t threshold;
 };
 
+/// What becomes of an element that is kept, and of one that is dropped.
+struct KeptScale {
+  float scale = 1, shift = 0, dropped = 0;
+};
+
 /// Neighbouring windows of a max-pool, none of which reaches beyond the left or right border.
 struct MaxPoolRow {
   const float* const* rows = nullptr;  ///< first pixel of the first window in every row that a window reads
@@ -111,6 +117,14 @@ struct OuterTask {
   float* sums;
   std::int64_t sums_row;
   std::int64_t groups, a_group, sums_group;
+};
+
+/// Blocks of `inputs` runs of `inner` floats become blocks of `outputs` runs: the sum of weights[k] * run indices[k], k from offsets[i]
+/// to offsets[i + 1].
+struct ResampleTask {
+  std::int64_t inputs = 0, outputs = 0, inner = 0;
+  const std::int64_t *offsets = nullptr, *indices = nullptr;
+  const float* weights = nullptr;
 };
 
 struct Simd {
@@ -162,8 +176,14 @@ struct Simd {
   // simd/random.cpp
   /// 1 for each of the numbers first, first + 1, ... of the sequence that reaches the threshold, else 0.
   void (*random_kept)(const RandomSequence& sequence, std::uint64_t first, std::int64_t count, std::uint8_t* kept) = nullptr;
-  /// y = kept ? x * scale : 0.
-  void (*scale_kept)(const std::uint8_t* kept, const float* x, float scale, float* y, std::int64_t n) = nullptr;
+  /// y = kept ? x * scale + shift : dropped.
+  void (*scale_kept)(const std::uint8_t* kept, const float* x, const KeptScale& scale, float* y, std::int64_t n) = nullptr;
+  /// mean + stddev * a normal number, for the numbers first, first + 1, ... of the sequence.
+  void (*random_normal)(const RandomSequence& sequence, std::uint64_t first, std::int64_t count, float mean, float stddev,
+                        float* numbers) = nullptr;
+
+  // simd/resample.cpp
+  void (*resample)(const ResampleTask& task, std::int64_t blocks, const float* from, float* to) = nullptr;
 
   // simd/outer.cpp
   void (*outer)(const OuterTask& task) = nullptr;
@@ -193,6 +213,8 @@ struct Simd {
   LayerNormBodies layer_norm;
   SoftmaxBodies softmax;
   AverageBodies average;
+  // simd/recurrent.cpp
+  RecurrentBodies recurrent;
 };
 
 /// The best table of this machine, no better than the environment variable N2D2_MAX_ISA = generic | avx2 | avx512 says; throws ValueError

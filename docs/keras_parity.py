@@ -1,0 +1,120 @@
+"""Measures every layer, operation and architecture against Keras in float64 and writes docs/guide/keras-layers.md.
+
+    python docs/keras_parity.py [--only WORD] [--without-architectures]
+
+The configurations are those of tests/python/keras/layer_cases.py and applications.py, the rule is that of tests/python/parity.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "tests/python"), str(ROOT / "tests/python/keras")]
+
+import applications  # noqa: E402
+import keras  # noqa: E402
+import layer_cases  # noqa: E402
+import layer_parity  # noqa: E402
+import numpy as np  # noqa: E402
+
+from n2d2 import errors  # noqa: E402
+
+GROUPS = {
+    "Convolutions": layer_cases.CONVOLUTIONS,
+    "Dense layers": layer_cases.DENSE,
+    "Pools": layer_cases.POOLS,
+    "Normalisation": layer_cases.NORMALISATIONS,
+    "Activations": layer_cases.ACTIVATIONS,
+    "Reshaping": layer_cases.RESHAPING,
+    "Merging": layer_cases.MERGING,
+    "Operations of keras.ops": layer_cases.OPERATIONS,
+    "Attention": layer_cases.ATTENTION,
+    "Recurrent layers": layer_cases.RECURRENT,
+    "Embedding": layer_cases.EMBEDDING,
+}
+KINDS = {"forward": ("evaluation", "forward", "statistic"), "input": ("gradient of input",), "weights": ("gradient of weight",)}
+INTRODUCTION = """# Keras layers: how equal
+
+Made by `docs/keras_parity.py`. Each line stands for several configurations of a layer (number in the second column), each run in a model
+of its own on random inputs and weights. The numbers are the largest distance from Keras in float64, max|a - b| / max|b| over a tensor: of
+the output in evaluation and in training (moving statistics included), of the gradient of the input, and of the gradients of the weights.
+"equal" says that every tensor keeps the rule: at most 4 times the larger of Keras' own float32 error and the change of the exact result when
+inputs and weights are shaken by one rounding, plus 4e-6.
+"""
+
+
+def worst(results: dict[str, tuple[float, float]], prefixes: tuple[str, ...]) -> float | None:
+    """The largest error among tensors of a kind."""
+    found = [error for name, (error, _) in results.items() if name.startswith(prefixes)]
+    return max(found, default=None)
+
+
+def row(name: str, configurations: list, **how: object) -> str:
+    """One line of the table."""
+    columns: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    equal, ran = True, 0
+    for number, configuration in enumerate(configurations):
+        try:
+            results = layer_parity.compare(configuration, seed=number, **how)
+        except errors.UnsupportedError:
+            continue
+        ran += 1
+        equal = equal and all(error <= allowance for error, allowance in results.values())
+        for kind, prefixes in KINDS.items():
+            error = worst(results, prefixes)
+            columns[kind] += [] if error is None else [error]
+    if ran == 0:
+        return f"| {name} | {len(configurations)} | | | | refused |"
+    texts = [f"{max(errors_):.1e}" if errors_ else "" for errors_ in columns.values()]
+    verdict = ("yes" if equal else "**no**") + ("" if ran == len(configurations) else f", {len(configurations) - ran} refused")
+    print(name, *texts, verdict, flush=True)
+    return f"| {name} | {len(configurations)} | {' | '.join(texts)} | {verdict} |"
+
+
+def architecture(name: str) -> str:
+    """One line of the table of architectures."""
+    configuration = applications.configuration(name)
+    model = layer_cases.build(configuration, "float32")
+    parameters = sum(int(np.prod(v.shape)) for v in model.weights)
+    size = "x".join(map(str, configuration[0][0]))
+    _, count, *rest = row(name, [configuration], draw=applications.weights).strip("| ").split(" | ")
+    del count
+    return f"| {name} | {size} | {len(model.layers)} | {parameters / 1e6:.2f} M | {' | '.join(rest)} |"
+
+
+def main() -> int:
+    """Writes the page; exit status 1 when a line is not equal."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="lines whose name holds this word; prints instead of writing")
+    parser.add_argument("--without-architectures", action="store_true")
+    options = parser.parse_args()
+    lines = [INTRODUCTION]
+    for title, cases in GROUPS.items():
+        lines += [
+            f"## {title}",
+            "",
+            "| layer | configurations | output | input gradient | weight gradients | equal |",
+            "|---|---|---|---|---|---|",
+        ]
+        lines += [row(name, configurations) for name, configurations in cases.items() if options.only in name]
+        lines.append("")
+    if not options.without_architectures:
+        lines += ["## Architectures of keras.applications", "", "Random weights, ten classes, batch of 4, dropout off.", ""]
+        lines += [
+            "| network | input | layers | weights | output | input gradient | weight gradients | equal |",
+            "|---|---|---|---|---|---|---|---|",
+        ]
+        lines += [architecture(name) for name in applications.SIZES if options.only in name]
+    text = "\n".join(lines).rstrip() + f"\n\nKeras {keras.__version__}, TensorFlow backend.\n"
+    if options.only:
+        print(text)
+    else:
+        (ROOT / "docs/guide/keras-layers.md").write_text(text)
+    return 1 if "**no**" in text else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
