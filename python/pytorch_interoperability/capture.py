@@ -57,7 +57,9 @@ def _backward_rules(seen: list[str]) -> Iterator[None]:
 
     def noted_apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
         if threading.get_ident() == thread:
-            seen.append(f"autograd.Function '{cls.__name__}', whose backward would not be used")
+            is_checkpoint = cls.__module__ == "torch.utils.checkpoint"
+            lost = f"autograd.Function '{cls.__name__}', whose backward would not be used"
+            seen.append("checkpoint with use_reentrant=True; use False" if is_checkpoint else lost)
         return apply.__get__(None, cls)(*args, **kwargs)
 
     def noted_hook(tensor: Any, function: Any) -> Any:

@@ -288,7 +288,7 @@ def test_attention():
             q = x.view(-1, 4, 2, 4).transpose(1, 2)
             causal = F.scaled_dot_product_attention(q, q, q, is_causal=True, scale=0.3)
             keep = (x[:, :, 0] < 0.5).view(-1, 1, 1, 4)
-            padded = self.third(x, src_key_padding_mask=x[:, :, 0] > 0.5)
+            padded = self.third(x, src_key_padding_mask=x[:, :, 1] > 0.5)
             return [
                 y,
                 weights,
@@ -300,7 +300,7 @@ def test_attention():
             ]
 
     x = torch.randn(3, 4, 8)
-    x[:2, 0, 0], x[2, :, 0] = 0, 1  # the last row is masked as a whole
+    x[:2, 0, 0], x[2, :, 0], x[:, 0, 1] = 0, 1, 0  # `keep` leaves the last row without a key, the padding does not
     check_one_step(Attention(), x)
 
 
