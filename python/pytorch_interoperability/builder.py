@@ -68,7 +68,7 @@ class Builder:
         return self.constant(np.asarray(value, np.float32)) if isinstance(value, bool | int | float) else value
 
     def constant(self, array: np.ndarray) -> Any:
-        return self.graph.constant(np.ascontiguousarray(array))
+        return self.graph.constant(np.asarray(array, order="C"))
 
     def filled(self, extent: int, number: float) -> Any:
         return self.constant(np.full(extent, number, np.float32))

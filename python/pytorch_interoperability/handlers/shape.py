@@ -106,6 +106,15 @@ def expand(g: Any, x: Any, *arguments: Any, **options: Any) -> Any:
     return g.node("Expand", [x], {"shape": [-1 if extent < 0 else extent for extent in extents]})
 
 
+@handles("broadcast_tensors")
+def broadcast_tensors(g: Any, tensors: Any) -> list[Any]:
+    shapes = [g.output_shape(i) for i in range(g.output_count())]
+    return [
+        x if list(x.shape) == shape else g.node("Expand", [x], {"shape": [-1 if extent < 0 else extent for extent in shape]})
+        for x, shape in zip(tensors, shapes, strict=True)
+    ]
+
+
 @handles("repeat", "tile")
 def repeat(g: Any, x: Any, repeats: Any) -> Any:
     rank = max(len(repeats), len(x.shape))
