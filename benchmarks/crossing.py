@@ -19,7 +19,6 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,9 +26,7 @@ from torch import nn
 
 import n2d2
 import pytorch_interoperability
-
-sys.path.insert(0, str(Path(__file__).resolve().parent / "workloads"))
-from torch_tutorial import Net
+from models.torch_nets import Tutorial as Net
 
 ROWS = 4
 X, LABELS = torch.randn(ROWS, 3, 32, 32), torch.randint(0, 10, (ROWS,))

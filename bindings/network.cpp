@@ -155,6 +155,7 @@ void bind_network(nb::module_& m) {
       .def_prop_ro("buffers", [](Network& n) { return describe(n, false); })
       .def_prop_ro("with_gradient", &with_gradient, "Parameters that got a gradient since the last update.")
       .def_prop_ro("update_count", &Network::update_count)
+      .def_prop_ro("plans_made", &Network::plans_made, "Number of plans made so far.")
       .def_prop_ro("pending", &Network::pending, "Number of forwards that wait for their backward.")
       .def_prop_ro("capacity", &Network::capacity)
       .def_prop_ro("lanes", &Network::lanes);

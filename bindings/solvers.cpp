@@ -4,6 +4,7 @@
 
 #include "bindings.h"
 #include "n2d2/solvers/adam.h"
+#include "n2d2/solvers/rmsprop.h"
 #include "n2d2/solvers/sgd.h"
 
 namespace nb = nanobind;
@@ -61,6 +62,18 @@ std::shared_ptr<Solver> adam(double learning_rate, double beta1, double beta2, d
                                                               .form = solvers::form_of(form)});
 }
 
+std::shared_ptr<Solver> rmsprop(double learning_rate, double rho, double momentum, double epsilon, const std::string& clamping,
+                                const std::string& form, double decay, std::int64_t iteration_size) {
+  return std::make_shared<solvers::Rmsprop>(solvers::RmspropOptions{.learning_rate = learning_rate,
+                                                                    .rho = rho,
+                                                                    .momentum = momentum,
+                                                                    .epsilon = epsilon,
+                                                                    .clamping = clamping,
+                                                                    .decay = decay,
+                                                                    .iteration_size = iteration_size,
+                                                                    .form = solvers::form_of(form)});
+}
+
 }  // namespace
 
 void bind_solvers(nb::module_& m) {
@@ -81,6 +94,8 @@ void bind_solvers(nb::module_& m) {
         "form"_a = "n2d2");
   m.def("adam", &adam, "learning_rate"_a = 0.001, "beta1"_a = 0.9, "beta2"_a = 0.999, "epsilon"_a = 1e-8, "clamping"_a = "",
         "form"_a = "n2d2", "decay"_a = 0.0, "decoupled_decay"_a = false, "iteration_size"_a = 1);
+  m.def("rmsprop", &rmsprop, "learning_rate"_a = 0.001, "rho"_a = 0.9, "momentum"_a = 0.0, "epsilon"_a = 1e-8, "clamping"_a = "",
+        "form"_a = "n2d2", "decay"_a = 0.0, "iteration_size"_a = 1);
 }
 
 }  // namespace n2d2::bindings

@@ -360,6 +360,13 @@ MUTANTS = [
         "test_row_normalization",
     ),
     Mutant(
+        "Resample (Resize, adaptive pools, Pad)",
+        OPS + "resample.cpp",
+        '{static_cast<std::int64_t>(i), node.numbers("weights")[k]}',
+        "{static_cast<std::int64_t>(i), 1.0}",
+        "test_resampling",
+    ),
+    Mutant(
         "Flatten",
         OPS + "flatten.cpp",
         "g.set(0, reshaped_like(g, g.dy(), g.input(0)))",

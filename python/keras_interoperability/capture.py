@@ -26,6 +26,8 @@ class Captured:
     """In the order of the model's."""
     activations: list[str] = field(default_factory=list)
     """Of every output of the model: the operator that makes it ("Softmax", "Sigmoid") when the graph gives that one's input too, else ""."""
+    activity_regularizers: list[Any] = field(default_factory=list)
+    """One for each of the graph's last outputs, which are what these look at."""
     is_random: bool = False
 
 
@@ -46,6 +48,7 @@ class Capture:
         self._names: dict[int, str] = {}
         self._values: dict[str, Any] = {}
         self._activations: dict[int, tuple[Any, str, Planes]] = {}
+        self._regularised: list[Planes] = []
 
     def run(self) -> Captured:
         """The graph; raises one UnsupportedError that lists every layer that has no counterpart."""
@@ -156,8 +159,16 @@ class Capture:
                 results = self._operation(node, known, prefix)
                 for tensor, value in zip(node.outputs, results or [self._stand_in(t) for t in node.outputs], strict=False):
                     known[id(tensor)] = value
+                self._note_activity_regularizer(node.operation, results)
         self._heeds_modes = outer
         return [known.get(id(t)) for t in function.outputs]
+
+    def _note_activity_regularizer(self, layer: Any, results: list[Any]) -> None:
+        """What a layer's `activity_regularizer=` looks at becomes an output of the graph."""
+        regularizer = getattr(layer, "activity_regularizer", None)
+        if regularizer is not None:
+            self._regularised.extend(results)
+            self.result.activity_regularizers.extend([regularizer] * len(results))
 
     def _stand_in(self, tensor: Any) -> Any:
         """For the output of a layer that has a problem, so that the layers behind it are looked at too."""
@@ -192,7 +203,7 @@ class Capture:
                 raise UnsupportedArgument(f"{', '.join(kwargs)} in its call")
             inner = functional_of(layer)
             return self._walk(inner, inner_inputs(inner, args, self._reshaped), f"{self.path}/")
-        problem = _regularised(layer)
+        problem = _foreign_policy(layer)
         if problem:
             self.problems.append(f"layer '{self.path}' ({type(layer).__name__}) with {problem}")
         handler = _handler_of_layer(layer)
@@ -221,7 +232,10 @@ class Capture:
         return Planes(self, last=self.node("Reshape", [x.last], {"shape": shape}))
 
     def _finish(self, outputs: list[Planes]) -> None:
-        """In training the model's outputs, those of a softmax or sigmoid replaced by its input; in evaluation all outputs, then these inputs."""
+        """In training the model's outputs, those of a softmax or sigmoid replaced by its input; in evaluation all outputs, then these inputs.
+
+        Behind them what activity regularisers look at.
+        """
         marked = [self._activations.get(id(output)) for output in outputs]
         self.result.activations = ["" if mark is None else mark[1] for mark in marked]
         for output, mark in zip(outputs, marked, strict=True):
@@ -230,6 +244,8 @@ class Capture:
             for mark in marked:
                 if mark is not None:
                     self.graph.output(mark[0])
+        for activity in self._regularised:
+            self.graph.output(activity.last)
 
 
 def _is_channels_first(layer: Any) -> bool:
@@ -268,15 +284,9 @@ def _as_list(result: Any) -> list[Any]:
     return list(result) if isinstance(result, list | tuple) else [result]
 
 
-def _regularised(layer: Any) -> str:
-    for name in ("kernel", "bias", "activity", "gamma", "beta"):
-        if getattr(layer, f"{name}_regularizer", None) is not None:
-            return f"{name}_regularizer; add the term to the loss or leave it out"
-        if getattr(layer, f"{name}_constraint", None) is not None:
-            return f"{name}_constraint; use the solver's clamping or leave it out"
-    if getattr(layer, "dtype_policy", None) is not None and layer.dtype_policy.name != "float32":
-        return f"dtype policy {layer.dtype_policy.name}; build the model in float32"
-    return ""
+def _foreign_policy(layer: Any) -> str:
+    policy = getattr(layer, "dtype_policy", None)
+    return f"dtype policy {policy.name}; build the model in float32" if policy is not None and policy.name != "float32" else ""
 
 
 def _listed(problems: list[str]) -> str:

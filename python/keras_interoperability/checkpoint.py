@@ -72,7 +72,7 @@ class ProxyState:
 
 
 class KerasState:
-    """The slots of Keras' SGD or Adam, filled from the engine when saved and handed to it when loaded."""
+    """The slots of Keras' SGD, Adam or RMSprop, filled from the engine when saved and handed to it when loaded."""
 
     def __init__(self, optimizer: Any, session: Session, solver: Solver) -> None:
         self._optimizer = optimizer
@@ -100,9 +100,14 @@ class KerasState:
             return
         variables = [session.training.variables[name] for name in session.trained_names()]
         if not optimizer.built:
-            optimizer.build(variables)
+            optimizer.build(session.trainable_variables)
         is_sgd = isinstance(optimizer, keras.optimizers.SGD)
-        kinds = [optimizer.momentums] if is_sgd else [optimizer._momentums, optimizer._velocities]
+        if is_sgd:
+            kinds = [optimizer.momentums]
+        elif isinstance(optimizer, keras.optimizers.RMSprop):
+            kinds = [optimizer._velocities, optimizer._momentums]
+        else:
+            kinds = [optimizer._momentums, optimizer._velocities]
         places = {id(variable): place for place, variable in enumerate(optimizer._trainable_variables)}
         for name, variable in zip(session.trained_names(), variables, strict=True):
             place = places.get(id(variable))

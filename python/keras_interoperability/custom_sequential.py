@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -58,11 +60,9 @@ class CustomSequential(keras.Sequential):
         """As `keras.Model.compile`. Without an optimizer the solver is `n2d2.solver.SGD()`.
 
         Args:
-            optimizer: None, an `n2d2.solver`, "sgd", "adam" or a `keras.optimizers.SGD` or `Adam`.
+            optimizer: None, an `n2d2.solver`, or anything that Keras takes. SGD, Adam, AdamW and RMSprop of Keras run as solvers of the engine; all
+                others, and these with options that the engine lacks, update the weights in Keras from the engine's gradients.
             run_eagerly, jit_compile: have no effect, as the engine runs the model.
-
-        Raises:
-            n2d2.errors.UnsupportedError: for an optimizer without counterpart.
         """
         if run_eagerly or jit_compile is True:
             warnings.warn("run_eagerly and jit_compile have no effect: n2d2 runs the model", stacklevel=2)
@@ -80,7 +80,8 @@ class CustomSequential(keras.Sequential):
         )
         self._use(solver)
         self._box["steps"] = Steps(self, self._session, solver)
-        keep_state(self.optimizer, self._session, solver)
+        if solver is not None:
+            keep_state(self.optimizer, self._session, solver)
 
     def compile_from_config(self, config: dict[str, Any]) -> None:
         """As Keras; called when a saved model is loaded."""
@@ -88,7 +89,7 @@ class CustomSequential(keras.Sequential):
         allowed = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "steps_per_execution")
         self.compile(**{key: config[key] for key in allowed if config.get(key) is not None})
 
-    def _use(self, solver: Solver) -> None:
+    def _use(self, solver: Solver | None) -> None:
         self._session.compile(solver)
         self._box["solver"] = solver
         self.train_function: Any = None
@@ -113,23 +114,23 @@ class CustomSequential(keras.Sequential):
 
     def make_train_function(self, force: bool = False) -> Any:
         """The function that `fit` calls for every batch."""
-        self._session.mirror.check()
+        self._session.mirror.mark_unchecked()
         steps = self._box["steps"]
-        steps.rate.mark_stale()
+        steps.update.mark_stale()
         if self.train_function is None or force:
             self.train_function = repeated(self, steps.train)
         return self.train_function
 
     def make_test_function(self, force: bool = False) -> Any:
         """The function that `evaluate` calls for every batch."""
-        self._session.mirror.check()
+        self._session.mirror.mark_unchecked()
         if self.test_function is None or force:
             self.test_function = repeated(self, self._box["steps"].test)
         return self.test_function
 
     def make_predict_function(self, force: bool = False) -> Any:
         """The function that `predict` calls for every batch."""
-        self._session.mirror.check()
+        self._session.mirror.mark_unchecked()
         if self.predict_function is None or force:
             self.predict_function = lambda batches: predict_steps(self, self._session, batches)
         return self.predict_function
@@ -157,7 +158,8 @@ class CustomSequential(keras.Sequential):
         return native.logs() if native is not None and native.is_ahead else super().get_metrics_result()
 
     def reset_metrics(self) -> None:
-        """Forgets what was counted."""
+        """Forgets what was counted. Keras calls it when an epoch begins."""
+        self._session.mirror.mark_unchecked()
         native = self._native()
         if native is None:
             super().reset_metrics()
@@ -170,6 +172,21 @@ class CustomSequential(keras.Sequential):
             return super()._flatten_metrics_in_order(logs)
         values = [logs[name] for name in native.names_in_order]
         return values[0] if len(values) == 1 else values
+
+    @property
+    def losses(self) -> list[Any]:
+        """Regularisation terms: of weights, and within a step those of activities."""
+        return [*super().losses, *self._box.get("activity_losses", ())]
+
+    @contextlib.contextmanager
+    def activity_losses(self, terms: list[Any]) -> Iterator[None]:
+        """Puts terms into `losses` for a while, in place of those that layers noted when Keras ran them."""
+        self._clear_losses()
+        self._box["activity_losses"] = terms
+        try:
+            yield
+        finally:
+            del self._box["activity_losses"]
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The model's output: by the engine for plain inference, by Keras under a gradient tape, in a trace or in training mode."""
@@ -196,7 +213,7 @@ class CustomSequential(keras.Sequential):
         lines[0] = f'Model: "{self.name}" (n2d2)'
         lines.append("")
         lines.append(str(self.get_deepnet_cell()))
-        lines.append(f"Solver: {self._box['solver']}")
+        lines.append(f"Solver: {self._box['solver'] or f'{type(self.optimizer).__name__} of Keras'}")
         (print_fn or print)("\n".join(lines))
 
     # It is neither changed nor saved as a list of layers.

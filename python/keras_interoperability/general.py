@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,10 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
+from keras.src.backend.common.masking import get_keras_mask, set_keras_mask
+from keras.src.ops.function import Function
+
+from keras_interoperability.capture import Captured
 
 Array = npt.NDArray[Any]
 
@@ -18,26 +23,33 @@ ACTIVATIONS = {"": lambda x: x, "Softmax": keras.activations.softmax, "Sigmoid":
 class General:
     """Traced functions of one compiled model, one for each form of targets and weights; any number of rows fits.
 
-    A softmax or sigmoid that makes an output is repeated within the function, so that Keras' losses find the numbers before it.
+    A softmax or sigmoid that makes an output is repeated within the function, so that Keras' losses find the numbers before it. Regularisers
+    of weights read these where they lie, in the engine's memory.
     """
 
-    def __init__(self, model: Any, activations: list[str]) -> None:
+    def __init__(self, model: Any, captured: Captured, regularized: dict[str, Any]) -> None:
         self._model = model
-        self._activations = [ACTIVATIONS[kind] for kind in activations]
+        self._activations = [ACTIVATIONS[kind] for kind in captured.activations]
+        # Keras itself says how a term follows from an activity: its releases differ.
+        self._observers = [keras.layers.Identity(activity_regularizer=regularizer) for regularizer in captured.activity_regularizers]
+        self._regularized = regularized
         self._traced: dict[Any, Any] = {}
+        masks = output_masks(model)
+        self._masked = [mask is not None for mask in masks]
+        self._masks = Function(model._functional.inputs, [mask for mask in masks if mask is not None]) if any(self._masked) else None
 
-    def train(self, y: Any, raws: list[Array], sample_weight: Any) -> tuple[list[Array], dict[str, Any]]:
-        """Gradients of the loss with respect to `raws`, and Keras' logs."""
-        gradients, logs = self._call(self._train, y, raws, sample_weight)
-        return [np.ascontiguousarray(g) for g in gradients], logs
+    def train(self, xs: list[Array], y: Any, raws: list[Array], sample_weight: Any) -> tuple[list[Array], dict[str, Array], dict[str, Any]]:
+        """Gradients of the loss with respect to `raws`; those of regularisers, by the weight's name; Keras' logs."""
+        gradients, further, logs = self._call(self._train, xs, y, raws, sample_weight)
+        return [np.ascontiguousarray(g) for g in gradients], {name: np.asarray(g) for name, g in further.items()}, logs
 
-    def evaluate(self, y: Any, raws: list[Array], sample_weight: Any) -> dict[str, Any]:
+    def evaluate(self, xs: list[Array], y: Any, raws: list[Array], sample_weight: Any) -> dict[str, Any]:
         """Keras' logs."""
-        return dict(self._call(self._evaluate, y, raws, sample_weight))
+        return dict(self._call(self._evaluate, xs, y, raws, sample_weight))
 
-    def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+    def _call(self, function: Callable[..., Any], xs: list[Array], *arguments: Any) -> Any:
         """Traces with the rows left open: a metric of Keras weighs batches otherwise where their rows are known."""
-        tensors = keras.tree.map_structure(_tensor, arguments, none_is_leaf=False)
+        tensors = keras.tree.map_structure(_tensor, ([] if self._masks is None else xs, *arguments), none_is_leaf=False)
         leaves = keras.tree.flatten(tensors)
         key = (function.__name__, repr(keras.tree.map_structure(lambda _: 0, tensors, none_is_leaf=False)), *map(_form, leaves))
         if key not in self._traced:
@@ -45,28 +57,41 @@ class General:
             self._traced[key] = tf.function(function, autograph=False).get_concrete_function(*specs)
         return self._traced[key](*tensors)
 
-    def _predictions(self, raws: list[Any]) -> Any:
-        return structured(self._model, [activate(raw) for activate, raw in zip(self._activations, raws, strict=True)])
-
-    def _train(self, y: Any, raws: list[Any], sample_weight: Any) -> Any:
+    def _train(self, xs: list[Any], y: Any, raws: list[Any], sample_weight: Any) -> Any:
+        weights = {name: variable.value for name, variable in self._regularized.items()}
         with tf.GradientTape() as tape:
             tape.watch(raws)
-            y_pred = self._predictions(raws)
-            loss = self._loss(y, y_pred, sample_weight, training=True)
-        gradients = tape.gradient(loss, raws, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+            loss, y_pred = self._loss(xs, y, raws, sample_weight, training=True)
+        gradients, further = tape.gradient(loss, (raws, weights), unconnected_gradients=tf.UnconnectedGradients.ZERO)
         self._count(loss, raws)
-        return gradients, self._model.compute_metrics(None, y, y_pred, sample_weight=sample_weight)
+        return gradients, further, self._model.compute_metrics(None, y, y_pred, sample_weight=sample_weight)
 
-    def _evaluate(self, y: Any, raws: list[Any], sample_weight: Any) -> Any:
-        y_pred = self._predictions(raws)
-        self._count(self._loss(y, y_pred, sample_weight, training=False), raws)
+    def _evaluate(self, xs: list[Any], y: Any, raws: list[Any], sample_weight: Any) -> Any:
+        loss, y_pred = self._loss(xs, y, raws, sample_weight, training=False)
+        self._count(loss, raws)
         return self._model.compute_metrics(None, y, y_pred, sample_weight=sample_weight)
 
-    def _loss(self, y: Any, y_pred: Any, sample_weight: Any, training: bool) -> Any:
-        return self._model._compute_loss(x=None, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+    def _loss(self, xs: list[Any], y: Any, raws: list[Any], sample_weight: Any, training: bool) -> Any:
+        outputs, activities = raws[: len(self._activations)], raws[len(self._activations) :]
+        predictions = [activate(raw) for activate, raw in zip(self._activations, outputs, strict=True)]
+        if self._masks is not None:  # Keras' losses and metrics look for it at the prediction
+            masks = keras.tree.flatten(self._masks(xs))
+            for prediction, mask in zip(itertools.compress(predictions, self._masked), masks, strict=True):
+                set_keras_mask(prediction, mask)
+        y_pred = structured(self._model, predictions)
+        for observer, activity in zip(self._observers, activities, strict=True):
+            observer(activity)
+        with self._model.activity_losses([term for observer in self._observers for term in observer.losses]):
+            loss = self._model._compute_loss(x=None, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
+        return loss, y_pred
 
     def _count(self, loss: Any, raws: list[Any]) -> None:
         self._model._loss_tracker.update_state(loss, sample_weight=tf.shape(raws[0])[0])
+
+
+def output_masks(model: Any) -> list[Any]:
+    """Of every output: Keras' symbolic mask, by which losses leave out places, or None."""
+    return [get_keras_mask(tensor) for tensor in model._functional.outputs]
 
 
 def structured(model: Any, outputs: list[Any]) -> Any:
@@ -90,4 +115,4 @@ def _spec(tensor: Any) -> Any:
     return tf.type_spec_from_value(tensor)
 
 
-__all__ = ["General", "structured"]
+__all__ = ["General", "output_masks", "structured"]

@@ -43,6 +43,7 @@ class Mirror:
     def __init__(self, network: Any, variables: dict[str, Any], owner: Any) -> None:
         self._network = network
         self.owner = weakref.ref(owner)
+        self._is_unchecked = False
         self._buffers: dict[int, Any] = {}
         self._variables = list(variables.values())
         for name, variable in variables.items():
@@ -60,10 +61,20 @@ class Mirror:
         self._network.refresh()
 
     def check(self) -> None:
-        """Attaches again what was written past the hook (TensorFlow's own optimizers do): before fit, evaluate and predict."""
+        """Attaches again what was written past the hook, as TensorFlow's own optimizers do."""
         for variable in self._variables:
             if _read(variable).ctypes.data != self._buffers[id(variable)].ctypes.data:
                 self.attach(variable)
+
+    def mark_unchecked(self) -> None:
+        """Callbacks may write variables past the hook: the next step looks at them once."""
+        self._is_unchecked = True
+
+    def check_once(self) -> None:
+        """Checks if `mark_unchecked` was called since."""
+        if self._is_unchecked:
+            self._is_unchecked = False
+            self.check()
 
 
 def wrapped_in(variables: list[Any]) -> Any:

@@ -22,7 +22,7 @@ class Evaluated(NamedTuple):
 
     outputs: list[Array]
     raws: list[Array]
-    """What stands before the softmax or sigmoid that makes the output; else the output itself."""
+    """What stands before the softmax or sigmoid that makes the output; else the output itself. Then what activity regularisers look at."""
 
 
 class Session:
@@ -43,18 +43,21 @@ class Session:
         self.inputs = Inputs(functional_of(model)._inputs_struct, self.evaluation.graph.inputs, reader)
         self._evaluated = _shapes(self.evaluation)
 
-    def compile(self, solver: Solver) -> None:
-        """Captures anew, as `trainable` may have changed, and gives every trained parameter the solver."""
+    def compile(self, solver: Solver | None) -> None:
+        """Captures anew, as `trainable` may have changed, and gives every trained parameter the solver, if the engine updates them."""
         self.training = Capture(self._model, training=True).run()
         self.network.set_graph("train", self.training.graph)
         self._forwarded = _shapes(self.training)
+        place = {id(variable): number for number, variable in enumerate(self.trainable_variables)}
         names = [name for name, variable in self.training.variables.items() if self._is_trained(name, variable)]
+        names.sort(key=lambda name: place.get(id(self.training.variables[name]), len(place)))
         self.network.set_trainable(names)
         self._trained = names
         self.solvers.clear()
         for name in names:
-            self.network.set_solver(name, solver.to_native())
-            self.solvers[name] = solver
+            self.network.set_solver(name, None if solver is None else solver.to_native())
+            if solver is not None:
+                self.solvers[name] = solver
 
     def prepare(self, training: bool) -> int:
         """What a `DeepNetCell` asks before it touches weights; returns the key of a training pass."""
@@ -69,13 +72,23 @@ class Session:
         return bool(variable.trainable) and any(value.name == name for value in self.training.graph.parameters)
 
     @property
+    def trainable_variables(self) -> list[Any]:
+        """As Keras lists them; some may not be in the graph."""
+        return list(self._model.trainable_variables)
+
+    @property
     def name(self) -> str:
         """The original model's."""
         return str(self._model.name)
 
     def trained_names(self) -> list[str]:
-        """The parameters that get gradients, in the order of the model."""
+        """The parameters that get gradients, in the order of the model's trainable variables."""
         return list(self._trained)
+
+    def regularized(self) -> dict[str, Any]:
+        """The trained variables whose layer asks for a regulariser."""
+        variables = self.training.variables
+        return {name: variables[name] for name in self._trained if variables[name].regularizer is not None}
 
     def evaluate(self, xs: list[Array]) -> Evaluated:
         """The model's outputs."""
@@ -84,10 +97,11 @@ class Session:
         self.network.forward([x.ctypes.data for x in xs], rows, [a.ctypes.data for a in arrays])
         activations = self.evaluation.activations
         outputs, further = arrays[: len(activations)], iter(arrays[len(activations) :])
-        return Evaluated(outputs, [next(further) if kind else output for kind, output in zip(activations, outputs, strict=True)])
+        raws = [next(further) if kind else output for kind, output in zip(activations, outputs, strict=True)]
+        return Evaluated(outputs, [*raws, *further])
 
     def forward(self, xs: list[Array]) -> list[Array]:
-        """The model's outputs in training, kept for `backward`; of a softmax or sigmoid what stands before it. The inputs stay as they are."""
+        """The model's outputs in training, as `Evaluated.raws`, kept for `backward`. The inputs stay as they are until then."""
         rows = len(xs[0])
         outputs = _empty(self._forwarded, rows)
         key = global_variables.next_key() if self.training.is_random else 0
@@ -98,10 +112,9 @@ class Session:
         return outputs
 
     def backward(self, gradients: list[Array]) -> None:
-        """Back-propagates the gradients of what `forward` gave and updates the weights."""
+        """Back-propagates the gradients of what `forward` gave to the gradients of the weights."""
         state, self._state = self._state, 0
         self.network.backward(state, [g.ctypes.data for g in gradients])
-        self.network.update()
 
     def drop(self) -> None:
         """Forgets a forward whose backward never came."""

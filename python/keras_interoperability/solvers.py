@@ -7,21 +7,12 @@ from typing import Any
 import keras
 
 from keras_interoperability.rates import shortest
-from n2d2 import errors
-from n2d2.solver import SGD, Adam, Solver
+from n2d2.solver import SGD, Adam, RMSprop, Solver
 
 PREFIX = "n2d2_"
 
-REFUSED = {
-    "weight_decay": (None, 0, 0.0),
-    "clipnorm": (None,),
-    "clipvalue": (None,),
-    "global_clipnorm": (None,),
-    "use_ema": (False, None),
-    "loss_scale_factor": (None,),
-    "gradient_accumulation_steps": (None,),
-    "amsgrad": (False, None),
-}
+ENGINE_LACKS = ("use_ema", "loss_scale_factor", "gradient_accumulation_steps", "amsgrad", "centered")
+"""Options of Keras' optimizers; with one of them Keras updates the weights."""
 
 
 @keras.saving.register_keras_serializable("n2d2")
@@ -36,7 +27,7 @@ class SolverProxy(keras.optimizers.Optimizer):
 
     def to_solver(self) -> Solver:
         """A new solver with these arguments."""
-        return {"SGD": SGD, "Adam": Adam}[self._kind](**self._arguments)
+        return {"SGD": SGD, "Adam": Adam, "RMSprop": RMSprop}[self._kind](**self._arguments)
 
     def save_own_variables(self, store: Any) -> None:
         """As Keras; then the solver's counters and what it remembers of every weight."""
@@ -57,37 +48,30 @@ class SolverProxy(keras.optimizers.Optimizer):
         return {"kind": self._kind, "arguments": {**self._arguments, "learning_rate": float(self.learning_rate)}, "name": self.name}
 
 
-def optimizer_and_solver(given: Any) -> tuple[Any, Solver]:
-    """The Keras optimizer to show and the engine's solver to use.
-
-    Raises:
-        n2d2.errors.UnsupportedError: for an optimizer, or an option of one, that has no counterpart.
-    """
+def optimizer_and_solver(given: Any) -> tuple[Any, Solver | None]:
+    """The Keras optimizer to show, and the engine's solver to use; None when Keras updates the weights."""
     if given is None:
         given = SGD()
     if isinstance(given, Solver):
         solver = given.copy()
         return SolverProxy(type(given).__name__, dict(given._arguments)), solver
-    optimizer = keras.optimizers.get(given) if not isinstance(given, keras.optimizers.Optimizer) else given
-    if isinstance(optimizer, SolverProxy):
-        return optimizer, optimizer.to_solver()
-    config = optimizer.get_config()
-    for option, allowed in REFUSED.items():
-        if option in config and config[option] not in allowed:
-            raise errors.UnsupportedError(
-                f"compile: {type(optimizer).__name__} with {option}={config[option]!r} is not supported; leave it out or use n2d2.solver"
-            )
-    if type(optimizer) is keras.optimizers.SGD:
-        return optimizer, SGD(_rate(optimizer), config["momentum"], config["nesterov"], form="keras")
-    if type(optimizer) is keras.optimizers.Adam:
-        return optimizer, Adam(_rate(optimizer), config["beta_1"], config["beta_2"], config["epsilon"], form="keras")
-    raise errors.UnsupportedError(
-        f'compile: optimizer {type(optimizer).__name__} is not supported; use "sgd", "adam", their Keras objects or n2d2.solver.SGD / Adam'
-    )
+    optimizer = keras.optimizers.get(given)
+    return optimizer, optimizer.to_solver() if isinstance(optimizer, SolverProxy) else _counterpart(optimizer)
 
 
-def _rate(optimizer: Any) -> float:
-    return shortest(float(optimizer.learning_rate))
+def _counterpart(optimizer: Any) -> Solver | None:
+    kind, config = type(optimizer), optimizer.get_config()
+    excludes = getattr(optimizer, "_exclude_from_weight_decay", None) or getattr(optimizer, "_exclude_from_weight_decay_pattern", None)
+    if excludes or any(config.get(option) for option in ENGINE_LACKS):
+        return None
+    rate, decay = shortest(float(optimizer.learning_rate)), float(config.get("weight_decay") or 0.0)
+    if kind is keras.optimizers.SGD:
+        return SGD(rate, config["momentum"], config["nesterov"], decay=decay, form="keras")
+    if kind in (keras.optimizers.Adam, keras.optimizers.AdamW):
+        return Adam(rate, config["beta_1"], config["beta_2"], config["epsilon"], decay=decay, form="keras")
+    if kind is keras.optimizers.RMSprop:
+        return RMSprop(rate, config["rho"], config["momentum"], config["epsilon"], decay=decay, form="keras")
+    return None
 
 
 __all__ = ["SolverProxy", "optimizer_and_solver"]

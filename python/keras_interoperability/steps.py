@@ -9,11 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_interoperability.general import General, structured
-from keras_interoperability.mirror import Counter
+from keras_interoperability.general import General, output_masks, structured
 from keras_interoperability.native import Compiled
-from keras_interoperability.rates import Rate
+from keras_interoperability.penalties import Penalties, is_known
 from keras_interoperability.session import Array, Session
+from keras_interoperability.updates import update_of
 from n2d2.solver import Solver
 
 
@@ -23,48 +23,66 @@ class Steps:
     Loss and metrics are computed in NumPy when all of them are known there (`native`); else by one traced function of TensorFlow.
     """
 
-    def __init__(self, model: Any, session: Session, solver: Solver) -> None:
+    def __init__(self, model: Any, session: Session, solver: Solver | None) -> None:
         self._model = model
         self._session = session
-        self.counter = Counter(model.optimizer.iterations)
-        self.rate = Rate(model.optimizer, solver, self.counter)
+        self.update = update_of(model, session, solver)
         self.native: Compiled | None = None
         self._not_native: set[Any] = set()
         self._general: General | None = None
+        regularized = session.regularized()
+        is_plain = not session.training.activity_regularizers and not any(mask is not None for mask in output_masks(model))
+        self._may_be_native = is_plain and all(is_known(v.regularizer) for v in regularized.values())
+        self._penalties: Penalties | None = None
+        if regularized and self._may_be_native:
+            self._penalties = Penalties({name: (session.network.memory(name), v.regularizer) for name, v in regularized.items()})
 
     def train(self, data: Any) -> Any:
         """One batch: forward, loss, backward, update. Returns Keras' logs."""
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
         session = self._session
-        outputs = session.forward(session.inputs.arrays(x))
+        session.mirror.check_once()
+        xs = session.inputs.arrays(x)
+        outputs = session.forward(xs)
         try:
             y_array, weights_array = _array(y), None if weights is None else _array(weights)
             native = self._native(y_array, weights_array, outputs)
+            further = NO_GRADIENTS
             if native is not None:
-                gradients = [native.train(outputs[0], y_array, weights_array)]
+                penalty = 0.0
+                if self._penalties is not None:
+                    penalty, further = self._penalties.value(), self._penalties.gradients()
+                gradients = [native.train(outputs[0], y_array, weights_array, penalty)]
                 logs = native.logs()
             else:
-                gradients, logs = self._by_keras().train(y, outputs, weights)
-            self.rate.push()
+                gradients, further, logs = self._by_keras().train(xs, y, outputs, weights)
             session.backward(gradients)
         finally:
             session.drop()
-        self.counter.add()
+        for name, gradient in further.items():
+            memory = session.network.gradient(name)
+            memory += gradient.reshape(-1)
+        self.update.run()
         return logs
 
     def test(self, data: Any) -> Any:
         """One batch of evaluation. Returns Keras' logs."""
         x, y, weights = keras.utils.unpack_x_y_sample_weight(data)
-        outputs, raws = self._session.evaluate(self._session.inputs.arrays(x))
+        self._session.mirror.check_once()
+        xs = self._session.inputs.arrays(x)
+        outputs, raws = self._session.evaluate(xs)
         y_array, weights_array = _array(y), None if weights is None else _array(weights)
         native = self._native(y_array, weights_array, raws)
         if native is not None:
-            native.evaluate(raws[0], outputs[0], y_array, weights_array)
+            penalty = 0.0 if self._penalties is None else self._penalties.value()
+            native.evaluate(raws[0], outputs[0], y_array, weights_array, penalty)
             return native.logs()
-        return self._by_keras().evaluate(y, raws, weights)
+        return self._by_keras().evaluate(xs, y, raws, weights)
 
     def _native(self, y: Array, weights: Array | None, outputs: list[Array]) -> Compiled | None:
         """Loss and metrics in NumPy, if they are all known and the batch has the usual form."""
+        if not self._may_be_native:
+            return None
         native = self.native
         if native is None and len(outputs) == 1 and not isinstance(self._model._functional._outputs_struct, dict):
             form = (y.shape[1:], y.dtype.kind)
@@ -82,13 +100,14 @@ class Steps:
         if self.native is not None:
             self.native.hand_over()
         if self._general is None:
-            self._general = General(self._model, self._session.training.activations)
+            self._general = General(self._model, self._session.training, self._session.regularized())
         return self._general
 
 
 def predict_steps(model: Any, session: Session, batches: list[Any]) -> Any:
     """Predictions for the batches that Keras hands over at once (`steps_per_execution`)."""
     results = []
+    session.mirror.check_once()
     for data in batches:
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         results.append(session.evaluate(session.inputs.arrays(x)).outputs)
@@ -113,6 +132,7 @@ def repeated(model: Any, step: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 NOTHING = np.empty(())
+NO_GRADIENTS: dict[str, Array] = {}
 
 
 def _array(given: Any) -> Any:

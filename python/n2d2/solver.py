@@ -182,6 +182,46 @@ class Adam(Solver):
         super().__init__(engine.adam(**arguments), arguments)
 
 
+class RMSprop(Solver):
+    """RMSprop (Tieleman and Hinton 2012).
+
+    Args:
+        learning_rate: step size, at least 0.
+        rho: share of the old mean of squared gradients kept, 0 to below 1.
+        momentum: share of the old step kept, 0 to 1.
+        epsilon: keeps the divisor away from 0.
+        clamping: bounds of the weights, "min:max".
+        decay: weight decay.
+        iteration_size: backward passes per update, whose gradients are averaged.
+
+    Raises:
+        n2d2.errors.ValueError: when an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-8,
+        clamping: str = "",
+        form: str = "n2d2",
+        decay: float = 0.0,
+        iteration_size: int = 1,
+    ) -> None:
+        arguments = {
+            "learning_rate": _real("learning_rate", learning_rate),
+            "rho": _real("rho", rho),
+            "momentum": _real("momentum", momentum),
+            "epsilon": _real("epsilon", epsilon),
+            "clamping": str(clamping),
+            "form": str(form),
+            "decay": _real("decay", decay),
+            "iteration_size": _whole("iteration_size", iteration_size),
+        }
+        super().__init__(engine.rmsprop(**arguments), arguments)
+
+
 def _rebuilt(kind: type[Solver], arguments: dict[str, Any], counters: dict[str, int]) -> Solver:
     """The solver that a pickle describes; its state per weight stays with the network."""
     solver = kind(**arguments)
@@ -190,4 +230,4 @@ def _rebuilt(kind: type[Solver], arguments: dict[str, Any], counters: dict[str, 
     return solver
 
 
-__all__ = ["SGD", "Adam", "Solver"]
+__all__ = ["SGD", "Adam", "RMSprop", "Solver"]

@@ -10,6 +10,7 @@ from n2d2 import errors
 from n2d2.cells import LAYOUT_OPERATORS, DeepNetCell
 from n2d2.solver import Solver
 from pytorch_interoperability.runtime import Runtime
+from pytorch_interoperability.signature import Examples
 
 SHARED = (
     "_parameters",
@@ -30,7 +31,7 @@ class Block(torch.nn.Module):
     parameters does nothing. With ``update="torch"`` gradients go to torch. Made by `pytorch_interoperability.wrap`.
     """
 
-    def __init__(self, module: torch.nn.Module, examples: tuple[torch.Tensor, ...], update: str, solver: Solver | None) -> None:
+    def __init__(self, module: torch.nn.Module, examples: Examples, update: str, solver: Solver | None) -> None:
         super().__init__()
         self.__dict__["_original"] = module
         self.__dict__["_arguments"] = (examples, update, solver)
@@ -43,13 +44,13 @@ class Block(torch.nn.Module):
             parameter.grad = None
 
     @torch.compiler.disable
-    def forward(self, *xs: torch.Tensor) -> Any:
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
         """The original network's output."""
         if torch._C._are_functorch_transforms_active():
             raise errors.UnsupportedError(
                 "torch.func transforms (vmap, grad, jvp, ...) over a Block are not supported; use the plain module"
             )
-        return self._engine().call(xs)
+        return (self.__dict__["_runtime"] or self._engine()).call(args, kwargs)
 
     def train(self, mode: bool = True) -> Block:
         """As torch: also of the original, which may override it."""

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import threading
+import traceback
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch.export import Dim
 
 from n2d2 import errors
 from pytorch_interoperability.imported import Imported
 from pytorch_interoperability.importer import Importer
+from pytorch_interoperability.places import TORCH_FOLDER, listed
+from pytorch_interoperability.signature import Examples, dynamic_shapes
 
 _LOCK = threading.Lock()
 
 
-def check_module(module: torch.nn.Module) -> None:
-    """Raises one error that lists everything about the module that stops it from being wrapped."""
+def problems_of(module: torch.nn.Module) -> list[str]:
+    """What about the module itself stops it from being wrapped."""
     problems = []
     for name, tensor in [*module.named_parameters(), *module.named_buffers()]:
         if torch.nn.parameter.is_lazy(tensor):
@@ -36,26 +39,39 @@ def check_module(module: torch.nn.Module) -> None:
             problems.append(f"'{name}' is scripted; give the Python module")
         if child._backward_hooks or child._backward_pre_hooks:
             problems.append(f"'{name}' has a backward hook, which would not run; remove it")
+    return problems
+
+
+def check_module(module: torch.nn.Module) -> None:
+    """Raises one error that lists everything about the module that stops it from being wrapped."""
+    problems = problems_of(module)
     if problems:
         raise errors.UnsupportedError("the network cannot be wrapped as it is:\n" + "\n".join(f"  {p}" for p in problems))
 
 
 @contextlib.contextmanager
-def _custom_functions(seen: list[str]) -> Iterator[None]:
-    """Notes the names of user-written autograd functions that run on this thread: export would drop their backward."""
-    original = torch.autograd.Function.__dict__["apply"]
+def _backward_rules(seen: list[str]) -> Iterator[None]:
+    """Notes user-written autograd functions and hooks on tensors that run on this thread: export would drop them."""
+    apply, hook = torch.autograd.Function.__dict__["apply"], torch.Tensor.register_hook
     thread = threading.get_ident()
 
-    def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
+    def noted_apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
         if threading.get_ident() == thread:
-            seen.append(cls.__name__)
-        return original.__get__(None, cls)(*args, **kwargs)
+            seen.append(f"autograd.Function '{cls.__name__}', whose backward would not be used")
+        return apply.__get__(None, cls)(*args, **kwargs)
 
-    torch.autograd.Function.apply = classmethod(apply)  # type: ignore[method-assign, assignment]
+    def noted_hook(tensor: Any, function: Any) -> Any:
+        if threading.get_ident() == thread:
+            seen.append("register_hook on a tensor in forward, which would not run")
+        return hook(tensor, function)
+
+    torch.autograd.Function.apply = classmethod(noted_apply)  # type: ignore[method-assign, assignment]
+    torch.Tensor.register_hook = noted_hook  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
-        torch.autograd.Function.apply = original  # type: ignore[method-assign]
+        torch.autograd.Function.apply = apply  # type: ignore[method-assign]
+        torch.Tensor.register_hook = hook  # type: ignore[method-assign]
 
 
 @contextlib.contextmanager
@@ -94,15 +110,27 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def capture(module: torch.nn.Module, examples: tuple[torch.Tensor, ...]) -> Imported:
-    """The graph of the module in its present mode (each sub-module's `training` is honoured)."""
+def capture(module: torch.nn.Module, examples: Examples) -> Imported:
+    """The graph of the module in its present mode (each sub-module's `training` is honoured).
+
+    Raises:
+        n2d2.errors.UnsupportedError: lists everything that has no counterpart.
+    """
+    imported, problems = import_module(module, examples)
+    if problems:
+        raise errors.UnsupportedError(listed(problems))
+    return imported
+
+
+def import_module(module: torch.nn.Module, examples: Examples) -> tuple[Imported, list[str]]:
+    """The graph as far as it is supported, and what is not."""
     buffers = {name for name, _ in module.named_buffers()}
     seen: list[str] = []
     hooked: list[str] = []
-    shapes = _dynamic_rows(module, examples)
+    shapes = dynamic_shapes(module, examples)
     try:
-        with _LOCK, _quiet(), _custom_functions(seen), _hooks_that_only_look(module, hooked):
-            program = torch.export.export(module, examples, dynamic_shapes=shapes, strict=False)
+        with _LOCK, _quiet(), _backward_rules(seen), _hooks_that_only_look(module, hooked):
+            program = torch.export.export(module, examples.args, examples.kwargs, dynamic_shapes=shapes, strict=False)
     except errors.N2D2Error:
         raise
     except Exception as cause:
@@ -110,24 +138,25 @@ def capture(module: torch.nn.Module, examples: tuple[torch.Tensor, ...]) -> Impo
         hint = f" (buffers registered in forward: {', '.join(late)})" if late else ""
         first = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
         raise errors.UnsupportedError(
-            f"the network cannot be captured{hint}: {type(cause).__name__}: {first}\n"
+            f"the network cannot be captured{hint}: {type(cause).__name__}: {first}{_place_of(cause)}\n"
             "Its forward must be the same sequence of tensor operations for every input; move Python decisions on values out of it."
         ) from cause
     late = _remove_late_buffers(module, buffers)
-    problems = [f"autograd.Function '{name}', whose backward would not be used" for name in dict.fromkeys(seen)]
-    problems += [f"forward hook on '{path}' that returns nothing and so would not run; remove it" for path in dict.fromkeys(hooked)]
-    problems += [f"buffer '{name}' registered in forward; register it in __init__" for name in late]
-    if problems:
-        raise errors.UnsupportedError("the network cannot run in n2d2 as it is; not supported:\n" + "\n".join(f"  {p}" for p in problems))
-    return Importer(program, module).run()
+    importer = Importer(program, module)
+    imported = importer.run()
+    return imported, [
+        *dict.fromkeys(seen),
+        *[f"forward hook on '{path}' that returns nothing and so would not run; remove it" for path in dict.fromkeys(hooked)],
+        *[f"buffer '{name}' registered in forward; register it in __init__" for name in late],
+        *importer.problems,
+    ]
 
 
-def _dynamic_rows(module: torch.nn.Module, examples: tuple[torch.Tensor, ...]) -> Any:
-    import inspect
-
-    rows = tuple({0: Dim.AUTO} if x.dim() > 0 else None for x in examples)
-    kinds = [p.kind for p in inspect.signature(module.forward).parameters.values()]
-    return (rows,) if kinds and kinds[0] is inspect.Parameter.VAR_POSITIONAL else rows
+def _place_of(cause: Exception) -> str:
+    """The user's line that raised, or led to it."""
+    ours = os.path.dirname(__file__)
+    frames = [f for f in traceback.extract_tb(cause.__traceback__) if TORCH_FOLDER not in f.filename and not f.filename.startswith(ours)]
+    return f" ({os.path.basename(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""
 
 
 def _remove_late_buffers(module: torch.nn.Module, before: set[str]) -> list[str]:
@@ -138,4 +167,4 @@ def _remove_late_buffers(module: torch.nn.Module, before: set[str]) -> list[str]
     return late
 
 
-__all__ = ["capture", "check_module"]
+__all__ = ["capture", "check_module", "import_module", "problems_of"]

@@ -24,7 +24,7 @@ class PendingState:
         """The id: once, or until a backward that does not keep the graph."""
         if self.id == 0:
             raise errors.StateError(
-                "this forward has been used by a backward already; run forward again, or give that one retain_graph=True"
+                "this forward has been used by a backward already; run forward again, or give that backward retain_graph=True"
             )
         state = self.id
         if not keep:

@@ -39,6 +39,8 @@ class Imported:
     is_random: bool = False
     fixed_rows: int | None = None
     least_rows: int = 1
+    masks: set[str] = field(default_factory=set)
+    """Inputs that are bool in torch, float32 in the graph."""
     rows_input: int = 0
     """The input whose first axis tells the number of rows."""
     out_spec: Any = None

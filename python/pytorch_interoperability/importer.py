@@ -16,9 +16,9 @@ from pytorch_interoperability.handlers.moving import call_moved
 from pytorch_interoperability.handlers.registry import UnsupportedArgument, flattened
 from pytorch_interoperability.imported import Imported, Leaf, memory_order
 from pytorch_interoperability.mutation import is_mutable, read_afterwards
-from pytorch_interoperability.places import listed, location_of, said
+from pytorch_interoperability.places import location_of, said
 
-INPUT_TYPES = {torch.float32: "float32", torch.int64: "int64", torch.int32: "int32"}
+INPUT_TYPES = {torch.float32: "float32", torch.int64: "int64", torch.int32: "int32", torch.bool: "float32"}
 
 
 class MissingOperator(Exception):
@@ -49,7 +49,7 @@ class Importer:
         self._values: dict[str, Any] = {}
 
     def run(self) -> Imported:
-        """The graph; raises one UnsupportedError that lists everything that has no counterpart."""
+        """The graph, as far as it is supported; `problems` lists the rest."""
         signature = self.program.graph_signature
         stored = {**signature.inputs_to_parameters, **signature.inputs_to_buffers}
         self._find_rows(set(signature.user_inputs))
@@ -61,10 +61,6 @@ class Importer:
                 self._call(node)
             elif node.op == "output":
                 self._outputs(node)
-            elif node.op != "get_attr":
-                self.problems.append(said(f"{node.op} {node.target}", node))
-        if self.problems:
-            raise errors.UnsupportedError(listed(self.problems))
         self.result.out_spec = self.program.call_spec.out_spec
         return self.result
 
@@ -86,9 +82,12 @@ class Importer:
             raise
 
     def tensor(self, value: Any) -> Any:
-        """A number or a constant as a value, a value as it is."""
+        """A number, a constant or a filled tensor as a value, a value as it is."""
         if isinstance(value, Filled):
-            return self.constant(np.full([1] * len(value.shape), value.number, np.float32))
+            number = self.constant(np.full([1] * len(value.shape), value.number, np.float32))
+            return self.node("Expand", [number], {"shape": [-1 if extent < 0 else extent for extent in value.shape]})
+        if isinstance(value, Drawn):
+            raise UnsupportedArgument("a random mask that is no factor of a product")
         if isinstance(value, torch.Tensor):
             whole = value.dtype in (torch.int64, torch.int32)
             return self.constant(value.detach().numpy() if whole else value.detach().float().numpy())
@@ -117,6 +116,10 @@ class Importer:
     def output_count(self) -> int:
         """How many results the current node has."""
         return len(self._current.meta["val"])
+
+    def is_read(self, index: int) -> bool:
+        """Whether anything reads that result of the current node."""
+        return any(user.args[1] == index and user.users for user in self._current.users)
 
     def extents(self, shape: Any) -> list[int]:
         """The engine's extents for torch's."""
@@ -161,8 +164,10 @@ class Importer:
             self._env[node] = self.program.constants[constants[node.name]].detach()
         elif isinstance(value, torch.Tensor):
             if value.dtype not in INPUT_TYPES:
-                self.problems.append(f"the input '{node.name}' of {value.dtype}; give it as float32, int64 or int32")
+                self.problems.append(f"the input '{node.name}' of {value.dtype}; give it as float32, int64, int32 or bool")
                 return
+            if value.dtype == torch.bool:
+                self.result.masks.add(node.name)
             try:
                 self._env[node] = self.graph.input(node.name, self.extents(value.shape), INPUT_TYPES[value.dtype])
             except UnsupportedArgument as problem:
@@ -179,6 +184,8 @@ class Importer:
             elif self.target.startswith("aten."):
                 if not self.target.startswith(("aten.sym_size", "aten._assert")):
                     self._operator(node)
+            elif self.target == "wrap_with_set_grad_enabled":
+                self._inline(node)
             elif isinstance(node.meta.get("val"), torch.Tensor | tuple | list):
                 self.problems.append(said(self.target, node))
         except MissingOperator:
@@ -189,6 +196,26 @@ class Importer:
             self.problems.append(str(problem))
         if len(self.problems) > known:
             self._stand_in(node)
+
+    def _inline(self, node: Any) -> None:
+        """A part that ran under no_grad or enable_grad: its nodes one by one, gradients stopped at its results."""
+        enabled, part, *arguments = node.args
+        graph = getattr(self.program.graph_module, part.target).graph
+        for inner, outer in zip([n for n in graph.nodes if n.op == "placeholder"], arguments, strict=True):
+            self._env[inner] = self._resolve(outer)
+        for inner in graph.nodes:
+            self._current = inner
+            if inner.op == "call_function":
+                self._call(inner)
+        self._current, self.target = node, str(node.target)
+        results = [self._resolve(n) for n in next(n for n in graph.nodes if n.op == "output").args[0]]
+        self._env[node] = results if enabled else [self._stopped(value) for value in results]
+
+    def _stopped(self, value: Any) -> Any:
+        if isinstance(value, Moved):
+            return Moved(self._stopped(value.value), value.groups)
+        is_float = isinstance(value, engine.Value) and value.dtype == "float32"
+        return self.node("StopGradient", [value]) if is_float else value
 
     def _stand_in(self, node: Any) -> None:
         """Goes on behind a problem with values of the right shape, to find those that come after it."""
@@ -308,7 +335,9 @@ class Importer:
             order = None
             if isinstance(value, Moved):
                 order, value = _torch_order(self, value)
-            if isinstance(value, engine.Value):
+            if isinstance(value, engine.Value) and output.meta["val"].dtype != torch.float32:
+                self.problems.append(f"an output of {output.meta['val'].dtype} ({output}); only float32 outputs are supported")
+            elif isinstance(value, engine.Value):
                 self.graph.output(value)
                 self.result.leaves.append(Leaf(count, order))
                 count += 1

@@ -16,15 +16,17 @@ class Inputs:
     def __init__(self, imported: Imported, name: str) -> None:
         self._imported = imported
         self._name = name
-        self._accepted: list[torch.Size] = []
+        self._accepted: list[tuple[torch.Size, torch.dtype]] = []
+        self.rows = 0
+        """Of the inputs accepted last."""
         self._like: list[torch.Tensor] = []  # never written, so the system gives no memory for large ones
 
     def fit(self, xs: tuple[Any, ...]) -> bool:
         """Whether these inputs are like those accepted last. Called in every step."""
         if len(xs) != len(self._accepted):
             return False
-        for x, shape in zip(xs, self._accepted, strict=True):
-            if not isinstance(x, torch.Tensor) or x.shape != shape or x.dtype is not torch.float32 or not x.is_cpu or not x.is_contiguous():
+        for x, (shape, dtype) in zip(xs, self._accepted, strict=True):
+            if not isinstance(x, torch.Tensor) or x.shape != shape or x.dtype is not dtype or not x.is_cpu or not x.is_contiguous():
                 return False
         return True
 
@@ -35,10 +37,11 @@ class Inputs:
             n2d2.errors.N2D2Error: when they do not fit.
         """
         self._check(xs)
-        rows = xs[0].shape[0]
+        xs = tuple([x.float() if x.dtype is torch.bool else x for x in xs])
+        rows = self.rows = xs[self._imported.rows_input].shape[0]
         shapes = [[-d * rows if d < 0 else d for d in value.shape] for value in self._imported.graph.outputs]
         self._like = [torch.empty(shape, dtype=torch.float32) for shape in shapes]
-        self._accepted = [x.shape for x in xs]
+        self._accepted = [(x.shape, x.dtype) for x in xs]
         return tuple([x.contiguous() for x in xs])
 
     def outputs(self) -> tuple[torch.Tensor, ...]:
@@ -50,17 +53,19 @@ class Inputs:
         inputs = imported.graph.inputs
         if len(xs) != len(inputs):
             raise errors.ValueError(f"{name}: expected {len(inputs)} inputs, got {len(xs)}")
+        first = xs[imported.rows_input]
+        rows = first.shape[0] if isinstance(first, torch.Tensor) and first.dim() else 0
         for x, value in zip(xs, inputs, strict=True):
             if not isinstance(x, torch.Tensor):
                 raise errors.TypeError(f"{name}: input '{value.name}' is a {type(x).__name__}, expected a torch.Tensor")
-            if x.dtype != torch.float32 or x.device.type != "cpu":
-                raise errors.TypeError(f"{name}: input '{value.name}' is {x.dtype} on {x.device}, expected torch.float32 on the CPU")
+            wanted = torch.bool if value.name in imported.masks else getattr(torch, value.dtype)
+            if x.dtype != wanted or x.device.type != "cpu":
+                raise errors.TypeError(f"{name}: input '{value.name}' is {x.dtype} on {x.device}, expected {wanted} on the CPU")
             expected = value.shape
-            if x.dim() != len(expected) or any(e >= 0 and e != d for e, d in zip(expected, x.shape, strict=True)):
-                wanted = ", ".join("N" if e < 0 else str(e) for e in expected)
-                first = _first_reader(imported.graph, value)
-                raise errors.ShapeError(f"{name}: input '{value.name}' (read by {first}) has shape {list(x.shape)}, expected [{wanted}]")
-        rows = xs[0].shape[0]
+            if x.dim() != len(expected) or any(d != (e if e >= 0 else -e * rows) for e, d in zip(expected, x.shape, strict=True)):
+                extents = ", ".join("N" if e == -1 else f"{-e}N" if e < 0 else str(e) for e in expected)
+                reader = _first_reader(imported.graph, value)
+                raise errors.ShapeError(f"{name}: input '{value.name}' (read by {reader}) has shape {list(x.shape)}, expected [{extents}]")
         if imported.fixed_rows is not None and rows != imported.fixed_rows:
             raise errors.ShapeError(f"{name}: its forward fixes the batch to {imported.fixed_rows} rows, got {rows}; wrap it for that size")
         if rows < imported.least_rows:

@@ -27,12 +27,12 @@ class Binding:
 
     def check(self, versions: list[int]) -> None:
         """Raises StateError when a parameter was written since, or when any tensor got other memory. Called in every backward."""
-        now = self.versions()
-        if now != versions:
-            raise _outdated(next(name for (name, _), a, b in zip(self._parameters, now, versions, strict=True) if a != b))
+        if [tensor._version for tensor in self._compared] != versions:
+            pairs = zip(self._parameters, versions, strict=True)
+            raise _outdated(next(name for (name, tensor), version in pairs if tensor._version != version))
         if [tensor.data_ptr() for tensor in self.tensors] != self._addresses:
-            pairs = zip(self._names, self.tensors, self._addresses, strict=True)
-            raise _outdated(next(name for name, tensor, address in pairs if tensor.data_ptr() != address))
+            triples = zip(self._names, self.tensors, self._addresses, strict=True)
+            raise _outdated(next(name for name, tensor, address in triples if tensor.data_ptr() != address))
 
     def bind(self, network: Any) -> None:
         """Makes them what the engine computes with, again."""

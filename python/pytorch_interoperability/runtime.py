@@ -18,6 +18,7 @@ from pytorch_interoperability.function import EngineUpdates, PendingState, Torch
 from pytorch_interoperability.imported import Imported
 from pytorch_interoperability.inputs import Inputs, in_full_precision, is_empty_batch
 from pytorch_interoperability.memory import Slots
+from pytorch_interoperability.signature import Examples, Signature
 from pytorch_interoperability.solver_state import SolverState
 from pytorch_interoperability.watch import Watch, averages_all_batches
 
@@ -43,7 +44,7 @@ class Runtime:
     def __init__(
         self,
         module: torch.nn.Module,
-        examples: tuple[torch.Tensor, ...],
+        examples: Examples,
         update: str,
         solver: Solver | None,
         state: SolverState | None = None,
@@ -53,8 +54,9 @@ class Runtime:
         self.module = module
         self.update_mode = update
         self.examples = examples
+        self.signature = Signature(module, examples)
         self.solvers: dict[str, Solver] = {}
-        self.network = engine.Network(max(1, examples[0].shape[0] if examples[0].dim() else 1))
+        self.network = engine.Network(max(1, examples.rows))
         self._captures: dict[tuple[Any, ...], Imported] = {}
         self._installed: dict[bool, Installed] = {}
         self._slots = Slots(module, self.network, [])
@@ -109,6 +111,7 @@ class Runtime:
             self._forget_captures()
             raise errors.StateError(f"the network was changed after wrap; wrap it again ({cause})") from cause
         counters = [_place_of(self.module, name) for name in imported.counters]
+        watch.hold_constant(_place_of(self.module, name) for name in dict.fromkeys(imported.folded))
         inputs = Inputs(imported, type(self.module).__name__)
         installed = Installed(imported, watch, inputs, counters, imported.is_single)
         self._installed[training] = installed
@@ -138,21 +141,21 @@ class Runtime:
 
     # Forward.
 
-    def call(self, xs: tuple[torch.Tensor, ...]) -> Any:
+    def call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The module's outputs for these inputs. What is looked at in every step costs some microseconds; see benchmarks/crossing.py."""
         with self.lock:
-            return self._call(xs)
+            return self._call(self.signature.tensors(args, kwargs), args, kwargs)
 
-    def _call(self, xs: tuple[torch.Tensor, ...]) -> Any:
+    def _call(self, xs: tuple[Any, ...], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         training = self.module.training
         installed = self._installed.get(training)
         if installed is None or not installed.watch.holds() or not self._slots.check():
             if training and not torch.is_grad_enabled() and averages_all_batches(self.module):
-                return self.module(*xs)  # swa_utils.update_bn, which wants the statistics alone
+                return self.module(*args, **kwargs)  # swa_utils.update_bn, which wants the statistics alone
             installed = self._renew(training)
         if not installed.inputs.fit(xs):
             if is_empty_batch(xs):
-                return self.module(*xs)  # nothing to compute: torch's own behaviour
+                return self.module(*args, **kwargs)  # nothing to compute: torch's own behaviour
             if torch.is_autocast_enabled("cpu"):
                 xs = in_full_precision(xs)
             xs = installed.inputs.accept(xs)
@@ -181,14 +184,14 @@ class Runtime:
         outputs = installed.inputs.outputs()
         state = self.network.forward(
             [x.data_ptr() for x in xs],
-            xs[0].shape[0],
+            installed.inputs.rows,
             [o.data_ptr() for o in outputs],
             train=training,
             keep=keep,
             input_gradients=input_gradients,
             key=_random_key() if installed.imported.is_random else 0,
         )
-        if training and installed.counters:
+        if installed.counters:
             torch._foreach_add_([owner[key] for owner, key in installed.counters], 1)
         return outputs, PendingState(self.network, state, self._slots.binding) if keep else None
 

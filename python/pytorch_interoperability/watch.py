@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ class Watch:
         self._settings = [(vars(m), name, vars(m)[name]) for m in modules for name in _settings_of(m)]
         self.key = tuple([value for _, _, value in self._settings])
         """Equal for equal settings, as long as the structure is the same."""
+        self._constants: list[tuple[dict[str, Any], str, Any, int]] = []
 
     def holds(self) -> bool:
         """Whether everything is as it was. Called in every step; an equal number in another object counts as a change."""
@@ -36,9 +38,15 @@ class Watch:
         for owner, children in self._children:
             if [*owner.values()] != children:
                 return False
-        if any(self._without_hooks) or any(list(h.values()) != before for h, before in self._with_hooks):
+        if any(self._without_hooks) or (self._with_hooks and any(list(h.values()) != before for h, before in self._with_hooks)):
+            return False
+        if any(owner.get(name) is not tensor or tensor._version != version for owner, name, tensor, version in self._constants):
             return False
         return not self._tied or all(first.get(name) is second.get(other) for first, name, second, other in self._tied)
+
+    def hold_constant(self, buffers: Iterable[tuple[dict[str, Any], str]]) -> None:
+        """The capture has the numbers of these buffers in it: writing one, or another tensor in its place, is another structure."""
+        self._constants = [(owner, name, owner[name], owner[name]._version) for owner, name in buffers]
 
     def put_back(self) -> None:
         """Called after a capture, which runs forward: what forward wrote is undone, as an older torch does not do itself."""

@@ -21,6 +21,7 @@ MAX_CASES = {
     "dilated": ((4, 9, 9), 2, 1, 0, 3, False),
     "gaps": ((33, 9, 9), 2, 4, 0, 1, False),
     "whole": ((6, 4, 5), (4, 5), 1, 0, 1, False),
+    "large": ((3, 25, 30), (17, 20), (2, 3), (3, 4), 1, True),
 }
 
 
@@ -46,6 +47,13 @@ def test_max_pool_ties_go_to_the_first_and_nan_wins(channels):
 
     check("MaxPool", Case([tied], lambda x: F.max_pool2d(x, 2, 2), window(2, 2, 0)))
     check("MaxPool", Case([tied], lambda x: F.max_pool2d(x, 3, 1, 1), window(3, 1, 1)))
+
+    def large(rng, rows):
+        x = rng.integers(0, 2, (rows, channels, 20, 19)).astype("f4")
+        x[0, 0, 18, 3] = np.nan
+        return x
+
+    check("MaxPool", Case([large], lambda x: F.max_pool2d(x, 18, 1), window(18, 1, 0)))
 
 
 @pytest.mark.parametrize("channels", [3, 16])
@@ -174,7 +182,7 @@ def test_volumes_between_convolutions():
         ({}, "'kernel_shape' has 0 numbers, expected 2"),
         (window(9, 1, 0), "window reaches over 9 elements"),
         (window(2, 1, 2), "pads 2 and 2 are not smaller than the window"),
-        (window(17, 1, 0), "more than 256 elements"),
+        (window((1, 257), 1, 0), "window 1x257 has more than 256 elements along an axis"),
         (window(2, 0, 0), "'strides' holds 0"),
     ],
 )

@@ -78,7 +78,7 @@ def one_hot(capture: Any, op: Any, x: Any) -> Planes:
     return Planes(capture, last=capture.node("OneHot", [as_indices(capture, x).last], {"depth": op.num_classes, "axis": op.axis}))
 
 
-@register_handler(keras.layers.InputLayer, keras.layers.Identity)
+@register_handler(keras.layers.InputLayer, keras.layers.Identity, keras.layers.ActivityRegularization)
 def unchanged(capture: Any, layer: Any, x: Planes) -> Planes:
     return x
 

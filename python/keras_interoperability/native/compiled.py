@@ -108,22 +108,22 @@ class Compiled:
 
     # What a step uses.
 
-    def train(self, raw: Array, y: Array, weights: Array | None) -> Array:
-        """Counts the batch and returns the gradient of its loss with respect to `raw`."""
+    def train(self, raw: Array, y: Array, weights: Array | None, penalty: float = 0.0) -> Array:
+        """Counts the batch and returns the gradient of its loss with respect to `raw`; `penalty` is the part of the loss that has none."""
         with np.errstate(all="ignore"):  # numbers that are none pass through, as in TensorFlow
             batch = Batch(self._activation, raw, y)
-            values, weights = self._count(batch, weights)
+            values, weights = self._count(batch, weights, penalty)
             gradient = self._loss.gradient(batch)
             scale = np.float32(self._weight / values.size)
             gradient *= scale if weights is None else (weights * scale)[:, None]
             return gradient
 
-    def evaluate(self, raw: Array, output: Array, y: Array, weights: Array | None) -> None:
+    def evaluate(self, raw: Array, output: Array, y: Array, weights: Array | None, penalty: float = 0.0) -> None:
         """Counts the batch."""
         with np.errstate(all="ignore"):
-            self._count(Batch(self._activation, raw, y, output), weights)
+            self._count(Batch(self._activation, raw, y, output), weights, penalty)
 
-    def _count(self, batch: Batch, weights: Array | None) -> tuple[Array, Array | None]:
+    def _count(self, batch: Batch, weights: Array | None, penalty: float) -> tuple[Array, Array | None]:
         if len(batch.y) != len(batch.raw):
             raise errors.ShapeError(f"y: expected {len(batch.raw)} rows, got {len(batch.y)}")
         values = self._loss.values(batch)
@@ -132,7 +132,7 @@ class Compiled:
         rows = len(values)
         counted = [(mean, _row_sum(metric, batch, weights if is_weighted else None)) for _, metric, mean, is_weighted in self._metrics]
         total = np.add.reduce(values, None, np.float64) if weights is None else np.vdot(values.astype(np.float64), weights)
-        self._means[0].total += float(total) * self._weight / values.size * rows
+        self._means[0].total += (float(total) * self._weight / values.size + penalty) * rows
         self._means[0].count += rows
         for mean, (value, count) in counted:
             mean.total += value

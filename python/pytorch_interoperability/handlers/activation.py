@@ -44,7 +44,7 @@ def rrelu(g: Any, x: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: 
 @handles("relu6", "relu6_", "hardtanh", "hardtanh_", moves="pointwise")
 def hardtanh(g: Any, x: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
     low, high = (0.0, 6.0) if "relu6" in g.target else (float(min_val), float(max_val))
-    return g.node("Clip", [x], {"min": low, "max": high})
+    return g.node("Clip", [x], {"min": low, "max": high, "edge_gradient": 0})
 
 
 @handles("hardsigmoid", "hardsigmoid_", moves="pointwise")

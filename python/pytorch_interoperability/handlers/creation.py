@@ -75,6 +75,12 @@ def bernoulli(g: Any, x: Any, p: float = 0.5, *, generator: Any = None) -> Drawn
     return Drawn(list(x.shape), float(p))
 
 
+@handles("randn", moves="own")
+def randn(g: Any, *arguments: Any, **options: Any) -> Any:
+    g.mark_random()
+    return g.node("RandomNormal", [_of(g, 0.0)], {"stddev": 1.0})
+
+
 @handles("randn_like", moves="pointwise")
 def randn_like(g: Any, x: Any, **options: Any) -> Any:
     g.mark_random()

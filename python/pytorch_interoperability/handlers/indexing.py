@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 
 from pytorch_interoperability.handlers.registry import UnsupportedArgument, handles, refuse
@@ -13,11 +12,7 @@ from pytorch_interoperability.handlers.registry import UnsupportedArgument, hand
 @handles("embedding")
 def embedding(g: Any, weight: Any, indices: Any, padding_idx: int = -1, scale_grad_by_freq: bool = False, sparse: bool = False) -> Any:
     refuse(scale_grad_by_freq=scale_grad_by_freq, sparse=sparse)
-    if padding_idx >= 0:  # the row is read like the others, and never trained
-        row = np.zeros((weight.shape[0], 1), np.float32)
-        row[padding_idx] = 1
-        weight = g.node("Where", [g.constant(row), g.node("StopGradient", [weight]), weight])
-    return g.node("Gather", [weight, indices], {"axis": 0})
+    return g.node("Gather", [weight, indices], {"axis": 0, "padding_idx": padding_idx})
 
 
 @handles("index_select")
@@ -42,6 +37,21 @@ def flip(g: Any, x: Any, dims: Any) -> Any:
         axis = dim % len(x.shape)
         x = gathered(g, x, axis, torch.arange(abs(x.shape[axis]) - 1, -1, -1))
     return x
+
+
+@handles("gather")
+def gather(g: Any, x: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Any:
+    axis = dim % len(x.shape)
+    if x.shape[axis] < 0:
+        raise UnsupportedArgument("dim=0, the batch")
+    return g.node("GatherElements", [x, index], {"axis": axis})
+
+
+@handles("one_hot")
+def one_hot(g: Any, indices: Any, num_classes: int = -1) -> Any:
+    if num_classes < 0:
+        raise UnsupportedArgument("no num_classes; give it the number")
+    return g.node("OneHot", [indices], {"depth": num_classes, "axis": -1})
 
 
 def gathered(g: Any, x: Any, axis: int, indices: Any) -> Any:

@@ -57,7 +57,7 @@ def baddbmm(g: Any, c: Any, a: Any, b: Any, *, beta: float = 1, alpha: float = 1
 @handles("matmul", moves="own")
 def matmul(g: Any, a: Any, b: Any) -> Any:
     if isinstance(a, Moved) or isinstance(b, Moved):
-        if len(b.shape) == 2 and not isinstance(b, Moved):
+        if len(a.shape) > 2 and len(b.shape) == 2 and not isinstance(b, Moved):
             value, groups = last_axis_behind(g, a)
             return settled(g, Moved(g.node("MatMul", [value, b]), groups))
         return mm(g, a, b)

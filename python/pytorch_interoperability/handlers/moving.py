@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from pytorch_interoperability.handlers.axes import Moved, back, front
@@ -22,7 +23,7 @@ def call_moved(g: Any, handler: Handler, arguments: list[Any], options: dict[str
     _, order = front(g, first)
     plain = [_in_order(g, a, order) for a in arguments]
     if handler.moves == "axis":
-        _follow(plain, options, order)
+        _follow(handler, plain, options, order)
     return back(g, handler.function(g, *plain, **options), order)
 
 
@@ -50,12 +51,13 @@ def _in_order(g: Any, argument: Any, order: list[int]) -> Any:
     return g.node("Transpose", [value], {"perm": order})
 
 
-def _follow(arguments: list[Any], options: dict[str, Any], order: list[int]) -> None:
-    """Names the axis `dim`, the second argument, in the new order."""
+def _follow(handler: Handler, arguments: list[Any], options: dict[str, Any], order: list[int]) -> None:
+    """Names the axis `dim`, the second argument, in the new order; torch leaves it out where it has its default."""
     if len(arguments) > 1:
         arguments[1] = order.index(arguments[1] % len(order))
-    elif "dim" in options:
-        options["dim"] = order.index(options["dim"] % len(order))
+    else:
+        dim = options.get("dim", inspect.signature(handler.function).parameters["dim"].default)
+        options["dim"] = order.index(dim % len(order))
 
 
 __all__ = ["call_moved"]

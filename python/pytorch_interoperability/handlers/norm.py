@@ -37,25 +37,22 @@ def batch_norm(
 def layer_norm(
     g: Any, x: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5, cudnn_enable: bool = True
 ) -> Any:
-    return _over_last_axes(g, "LayerNormalization", x, len(normalized_shape), [weight, bias], normalized_shape, eps)
+    return _over_last_axes(g, "LayerNormalization", x, len(normalized_shape), [weight, bias], eps)
 
 
 @handles("rms_norm", moves="own")
 def rms_norm(g: Any, x: Any, normalized_shape: Any, weight: Any = None, eps: float | None = None) -> Any:
     smallest = 1.1920928955078125e-07  # torch's default is that of the dtype
-    return _over_last_axes(g, "RMSNormalization", x, len(normalized_shape), [weight], normalized_shape, smallest if eps is None else eps)
+    return _over_last_axes(g, "RMSNormalization", x, len(normalized_shape), [weight], smallest if eps is None else eps)
 
 
-def _over_last_axes(g: Any, op: str, x: Any, axes: int, weights: list[Any], shape: Any, eps: float) -> Any:
+def _over_last_axes(g: Any, op: str, x: Any, axes: int, weights: list[Any], eps: float) -> Any:
     if isinstance(x, Moved):
         if axes != 1:
             raise UnsupportedArgument(f"several axes of a tensor of shape {x.shape}, whose batch is not in front")
         value, groups = last_axis_behind(g, x)
-        return settled(g, Moved(_over_last_axes(g, op, value, 1, weights, shape, eps), groups))
-    import numpy as np
-
-    scale = weights[0] if weights[0] is not None else g.constant(np.ones(shape, np.float32))
-    return g.node(op, [x, scale, *weights[1:]], {"axis": -axes, "epsilon": float(eps)})
+        return settled(g, Moved(_over_last_axes(g, op, value, 1, weights, eps), groups))
+    return g.node(op, [x, *weights], {"axis": -axes, "epsilon": float(eps)})
 
 
 @handles("group_norm")

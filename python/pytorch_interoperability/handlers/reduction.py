@@ -8,16 +8,16 @@ from pytorch_interoperability.handlers.axes import Moved, front, permuted
 from pytorch_interoperability.handlers.registry import UnsupportedArgument, handles, refuse
 
 
-def reduced(g: Any, op: str, x: Any, dim: Any, keepdim: bool) -> Any:
+def reduced(g: Any, op: str, x: Any, dim: Any, keepdim: bool, **more: Any) -> Any:
     """The operator over these axes of torch's, all when there are none."""
     rank = len(x.shape)
     axes = list(range(rank)) if dim in (None, [], ()) else sorted(d % rank for d in ([dim] if isinstance(dim, int) else dim))
     if not isinstance(x, Moved):
-        return g.node(op, [x], {"axes": axes, "keepdims": int(keepdim)})
+        return g.node(op, [x], {"axes": axes, "keepdims": int(keepdim)} | more)
     value, order = front(g, x)
     if order[0] in axes and len(axes) < rank:
         raise UnsupportedArgument("the batch among the axes, on another axis than 0")
-    y = g.node(op, [value], {"axes": [order.index(axis) for axis in axes], "keepdims": int(keepdim)})
+    y = g.node(op, [value], {"axes": [order.index(axis) for axis in axes], "keepdims": int(keepdim)} | more)
     left = order if keepdim else [axis for axis in order if axis not in axes]
     return permuted(g, y, [left.index(axis) for axis in sorted(left)]) if left else y
 
@@ -51,8 +51,10 @@ def extreme_of_all(g: Any, x: Any) -> Any:
 
 @handles("max.dim", "min.dim")
 def extreme(g: Any, x: Any, dim: int, keepdim: bool = False) -> list[Any]:
-    """The values; their places are refused where they are read."""
-    return [reduced(g, "ReduceMax" if "max" in g.target else "ReduceMin", x, dim, keepdim), None]
+    """The values, whose gradient goes to the first of equals, and their places."""
+    kind = "Max" if "max" in g.target else "Min"
+    places = g.node(f"Arg{kind}", [x], {"axis": dim % len(x.shape), "keepdims": int(keepdim)}) if g.is_read(1) else None
+    return [reduced(g, f"Reduce{kind}", x, dim, keepdim, ties="first"), places]
 
 
 @handles("prod.dim_int")

@@ -36,6 +36,10 @@ const std::vector<std::int64_t>& Attributes::integers(const std::string& name) c
   return get<std::vector<std::int64_t>>(find(name), name, "a list of integers");
 }
 
+const std::vector<double>& Attributes::numbers(const std::string& name) const {
+  return get<std::vector<double>>(find(name), name, "a list of numbers");
+}
+
 std::string to_text(const Attribute& attribute) {
   struct Text {
     std::string operator()(std::int64_t v) const { return fmt::format("{}", v); }

@@ -24,6 +24,7 @@ class Attributes {
   double number(const std::string& name) const;
   const std::string& text(const std::string& name) const;
   const std::vector<std::int64_t>& integers(const std::string& name) const;
+  const std::vector<double>& numbers(const std::string& name) const;
   const std::map<std::string, Attribute>& items() const { return items_; }
   bool operator==(const Attributes&) const = default;
 

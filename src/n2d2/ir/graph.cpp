@@ -20,8 +20,13 @@ Attributes complete(const OpDef& op, const Attributes& given) {
     const bool is_number = std::holds_alternative<double>(known->second) && std::holds_alternative<std::int64_t>(value);
     const auto* list = std::get_if<std::vector<std::int64_t>>(&value);
     const bool is_empty_list = list != nullptr && list->empty();
-    if (value.index() != known->second.index() && !is_number && !is_empty_list) {
+    const bool is_numbers = list != nullptr && std::holds_alternative<std::vector<double>>(known->second);
+    if (value.index() != known->second.index() && !is_number && !is_empty_list && !is_numbers) {
       throw ValueError(fmt::format("attribute '{}' is {}, expected the kind of {}", name, to_text(value), to_text(known->second)));
+    }
+    if (is_numbers) {
+      attributes.set(name, std::vector<double>(list->begin(), list->end()));
+      continue;
     }
     attributes.set(name, is_number ? Attribute(static_cast<double>(std::get<std::int64_t>(value))) : value);
   }

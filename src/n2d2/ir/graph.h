@@ -62,6 +62,7 @@ class Node {
   std::int64_t integer(const std::string& key) const { return attributes_.integer(key); }
   double number(const std::string& key) const { return attributes_.number(key); }
   const std::vector<std::int64_t>& integers(const std::string& key) const { return attributes_.integers(key); }
+  const std::vector<double>& numbers(const std::string& key) const { return attributes_.numbers(key); }
   const Source& source() const { return source_; }
   Phase phase() const { return phase_; }
   /// "Conv 'conv1'"

@@ -55,7 +55,7 @@ OpDef max_pool() {
           .attributes = kAttributes,
           .infer = infer,
           .gradient = gradient,
-          .expand = expand_pool};
+          .expand = expand_max_pool};
 }
 
 OpDef max_pool_grad() {

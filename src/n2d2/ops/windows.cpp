@@ -4,13 +4,16 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <functional>
-#include <numeric>
 
 #include "n2d2/core/error.h"
 #include "n2d2/ops/infer.h"
 
 namespace n2d2::ops {
+namespace {
+
+constexpr std::int64_t kMostPlaces = 256;  // that fit into a byte
+
+}  // namespace
 
 void expect_image(const ir::Node& node, std::size_t input) {
   expect_float(node, input);
@@ -68,8 +71,8 @@ Shape image_shape(const Dim& batch, const Dim& channels, const std::vector<std::
 }
 
 void expect_window_fits_byte(const std::vector<std::int64_t>& kernel) {
-  if (std::accumulate(kernel.begin(), kernel.end(), std::int64_t{1}, std::multiplies()) <= 256) return;
-  throw UnsupportedError(fmt::format("window {} has more than 256 elements", fmt::join(kernel, "x")));
+  if (*std::max_element(kernel.begin(), kernel.end()) <= kMostPlaces) return;
+  throw UnsupportedError(fmt::format("window {} has more than {} elements along an axis", fmt::join(kernel, "x"), kMostPlaces));
 }
 
 void expect_pads_inside(const std::vector<Window>& windows) {
@@ -95,8 +98,16 @@ ir::Value* with_unit_axis(ir::ExpandContext& e, ir::Value* value) {
   return reshaped(e, value, {x[0], x[1], 1, x[2]});
 }
 
-/// Picks the numbers of some axes out of the lists of a pool.
-ir::Attributes pool_along(const ir::Node& node, const std::vector<std::size_t>& axes, bool unit_behind) {
+/// Of two pools in a row nobody knows where in the whole window the maximum was.
+void expect_unread_places(const ir::ExpandContext& e) {
+  if (e.node().outputs().size() < 2 || !e.is_read(1)) return;
+  throw UnsupportedError(e.node().label() + ": the places of maxima in windows that are taken apart");
+}
+
+constexpr std::size_t kNoAxis = ~std::size_t{0};
+
+/// The lists of a pool over some of its axes; kNoAxis stands for one along which it does nothing.
+ir::Attributes pool_along(const ir::Node& node, const std::vector<std::size_t>& axes) {
   const std::size_t count = node.integers("kernel_shape").size();
   ir::Attributes attributes = node.attributes();
   for (const char* name : {"kernel_shape", "strides", "pads", "dilations"}) {
@@ -105,8 +116,7 @@ ir::Attributes pool_along(const ir::Node& node, const std::vector<std::size_t>& 
     const Lists all = std::string(name) == "kernel_shape" ? node.integers(name) : list_for(node, name, is_pads ? 2 * count : count, 0);
     Lists picked;
     for (std::size_t side = 0; side < (is_pads ? 2U : 1U); ++side) {
-      for (const std::size_t axis : axes) picked.push_back(all[side * count + axis]);
-      if (unit_behind) picked.push_back(is_pads ? 0 : 1);
+      for (const std::size_t axis : axes) picked.push_back(axis != kNoAxis ? all[side * count + axis] : is_pads ? 0 : 1);
     }
     attributes.set(name, picked);
   }
@@ -137,21 +147,35 @@ void expand_volume(ir::ExpandContext& e) {
   const ir::Node& node = e.node();
   const Shape &x = node.input_shape(0), &y = node.output_shape();
   if (x.rank() != 5) return;
-  if (node.outputs().size() > 1 && e.is_read(1)) throw UnsupportedError(node.label() + ": the places of maxima in three dimensions");
+  expect_unread_places(e);
   const std::string& op = node.op().name;
   const ir::Attributes swap = {{"perm", Lists{0, 2, 1, 3, 4}}};
   Dim slices = x[0];
   slices.size *= x[2].size;
   ir::Value* value = e.make("Transpose", {e.input(0)}, swap);
   value = reshaped(e, value, {slices, x[1], x[3], x[4]});
-  value = e.make(op, {value}, pool_along(node, {1, 2}, false));
+  value = e.make(op, {value}, pool_along(node, {1, 2}));
   value = reshaped(e, value, {x[0], x[2], x[1], y[3], y[4]});
   value = e.make("Transpose", {value}, swap);
   value = reshaped(e, value, {x[0], x[1], x[2], y[3].size * y[4].size});
-  value = e.make(op, {value}, pool_along(node, {0}, true));
+  value = e.make(op, {value}, pool_along(node, {0, kNoAxis}));
   e.set(0, reshaped(e, value, y));
 }
 
-void expand_pool(ir::ExpandContext& e) { e.node().input_shape(0).rank() == 3 ? expand_line(e) : expand_volume(e); }
+void expand_large(ir::ExpandContext& e) {
+  const ir::Node& node = e.node();
+  const Lists& kernel = node.integers("kernel_shape");
+  if (kernel.size() != 2 || kernel[0] * kernel[1] <= kMostPlaces) return;
+  expect_unread_places(e);
+  ir::Value* value = e.make(node.op().name, {e.input(0)}, pool_along(node, {kNoAxis, 1}));
+  e.set(0, e.make(node.op().name, {value}, pool_along(node, {0, kNoAxis})));
+}
+
+void expand_pool(ir::ExpandContext& e) {
+  const int rank = e.node().input_shape(0).rank();
+  rank == 3 ? expand_line(e) : rank == 5 ? expand_volume(e) : void();
+}
+
+void expand_max_pool(ir::ExpandContext& e) { e.node().input_shape(0).rank() == 4 ? expand_large(e) : expand_pool(e); }
 
 }  // namespace n2d2::ops

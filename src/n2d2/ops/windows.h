@@ -34,7 +34,8 @@ std::vector<std::int64_t> spatial_of(const Shape& shape);
 /// [batch, channels, extents...]
 Shape image_shape(const Dim& batch, const Dim& channels, const std::vector<std::int64_t>& extents);
 
-/// MaxPool keeps the place of the maximum in one byte; throws UnsupportedError for windows of more than 256 elements.
+/// MaxPool keeps the place of the maximum in one byte; throws UnsupportedError for windows of more than 256
+/// elements along an axis.
 void expect_window_fits_byte(const std::vector<std::int64_t>& kernel);
 /// A pool's padding is smaller than its window, so that every window sees the input.
 void expect_pads_inside(const std::vector<Window>& windows);
@@ -46,7 +47,11 @@ ir::Value* reshaped(ir::ExpandContext& context, ir::Value* value, const Shape& s
 void expand_line(ir::ExpandContext& context);
 /// A pool over [N,C,D,H,W] is a pool over H and W of every slice, and one over D of what that gives. Does nothing for other ranks.
 void expand_volume(ir::ExpandContext& context);
-/// Both, one of which applies.
+/// A max-pool over images whose windows have more than 256 elements is one along the rows, and one down the columns of what that gives.
+void expand_large(ir::ExpandContext& context);
+/// What applies of expand_line and expand_volume.
 void expand_pool(ir::ExpandContext& context);
+/// What applies of all.
+void expand_max_pool(ir::ExpandContext& context);
 
 }  // namespace n2d2::ops

@@ -13,6 +13,7 @@
 #include "n2d2/passes/recompute_dropout.h"
 #include "n2d2/passes/required_region.h"
 #include "n2d2/plan/barriers.h"
+#include "n2d2/plan/chunks.h"
 
 namespace n2d2::plan {
 namespace {
@@ -38,20 +39,6 @@ double flops_per_row(const ir::Node& node) {
   return 2 * count(w) * places;
 }
 
-constexpr std::int64_t kChunkBytes = 512 * 1024;  // of activations: half of the second-level cache of one core
-
-/// Rows of a chunk by rule: a power of two, as many as keep what a lane makes of them in its cache. 0 when that is all.
-std::int64_t chunk_rows_of(const ir::Graph& graph, const PlanOptions& options) {
-  std::int64_t bytes = 1;
-  for (const auto& value : graph.values()) {
-    if (value->kind != ir::ValueKind::activation || !value->is_batched()) continue;
-    bytes += value->shape().elements_per_row() * static_cast<std::int64_t>(size_of(value->type.dtype));
-  }
-  std::int64_t rows = 1;
-  while (2 * rows * bytes <= kChunkBytes) rows *= 2;
-  return rows < (options.capacity + options.lanes - 1) / options.lanes ? rows : 0;
-}
-
 void append(std::vector<PlannedStep>& steps, std::vector<PlannedStep> more) {
   std::move(more.begin(), more.end(), std::back_inserter(steps));
 }
@@ -71,14 +58,13 @@ void Compiler::run() {
   append(emitter.forward, std::move(emitter.last));
   assign_segments(emitter.forward);
   assign_segments(emitter.backward);
-  const std::int64_t chunk_rows = chunk_rows_of(plan_.graph_, plan_.options_);
-  plan_.sizes_ =
-      plan_memory({plan_.storages_, emitter.forward, emitter.backward, plan_.options_.capacity, plan_.options_.lanes, chunk_rows});
+  assign_chunks(emitter.forward, emitter.lane_capacity());
+  assign_chunks(emitter.backward, emitter.lane_capacity());
+  plan_.sizes_ = plan_memory({plan_.storages_, emitter.forward, emitter.backward, plan_.options_.capacity, plan_.options_.lanes});
   plan_.pack_.segments.clear();
   if (!emitter.packs.empty()) plan_.pack_.segments.push_back(std::move(emitter.packs));
   plan_.forward_ = program_of(emitter.forward);
   plan_.backward_ = program_of(emitter.backward);
-  plan_.forward_.chunk_rows = plan_.backward_.chunk_rows = chunk_rows;
   plan_.bases_.assign(static_cast<std::size_t>(plan_.options_.lanes),
                       std::vector<char*>(static_cast<std::size_t>(storages.regions()), nullptr));
   bind_names(storages);
@@ -142,7 +128,7 @@ Program Compiler::program_of(std::vector<PlannedStep>& steps) {
     for (const Use& use : step.uses) bytes += static_cast<double>(use.operand.storage()->bytes_per_row);
     const double flops = step.node == last ? 0 : flops_per_row(*step.node);
     last = step.node;
-    program.segments.back().push_back({std::move(step.label), std::move(step.run), step.single, step.chunked, flops, bytes});
+    program.segments.back().push_back({std::move(step.label), std::move(step.run), step.single, step.loop, step.chunk_rows, flops, bytes});
   }
   return program;
 }

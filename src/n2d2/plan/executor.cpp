@@ -47,8 +47,8 @@ class Job {
         };
         for (std::size_t i = 0; i < segment.size();) {
           std::size_t end = i + 1;
-          while (segment[i].chunked && end < segment.size() && segment[end].chunked) ++end;
-          each_chunk(lanes_[l], segment[i].chunked ? program.chunk_rows : 0, [&](const Lane& lane) {
+          while (end < segment.size() && segment[end].loop == segment[i].loop) ++end;
+          each_chunk(lanes_[l], segment[i].chunk_rows, [&](const Lane& lane) {
             for (std::size_t step = i; step < end; ++step) run_step(step, lane);
           });
           i = end;

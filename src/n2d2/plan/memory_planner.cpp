@@ -49,13 +49,13 @@ struct Summary {
   bool in_backward = false;
   bool lane_only = true;  ///< every lane keeps to its own rows or its own copy
   int first_step = 0, last_step = 0, first_segment = 0, last_segment = 0;
-  int first_loop = 0, last_loop = 0;  ///< see Planner::loops_of
+  int first_loop = 0, last_loop = 0;
 };
 
-/// Steps that go through chunks together, or one other step.
+/// First and last step of a loop.
 struct Loop {
   int begin = 0, end = 0;
-  bool chunked = false;
+  std::int64_t chunk_rows = 0;
 };
 
 class Planner {
@@ -88,30 +88,18 @@ class Planner {
   }
 
  private:
-  static std::vector<Loop> loops_of(const std::vector<PlannedStep>& steps) {
-    std::vector<Loop> loops;
-    for (int i = 0; i < static_cast<int>(steps.size()); ++i) {
-      const PlannedStep& step = steps[static_cast<std::size_t>(i)];
-      const bool joins =
-          !loops.empty() && loops.back().chunked && step.chunked && steps[static_cast<std::size_t>(i) - 1].segment == step.segment;
-      if (!joins) loops.push_back({i, i, step.chunked});
-      loops.back().end = i;
-    }
-    return loops;
-  }
-
   void scan(const std::vector<PlannedStep>& steps, bool forward) {
     std::vector<Loop>& loops = loops_[forward ? 0 : 1];
-    loops = loops_of(steps);
-    std::size_t loop = 0;
     for (std::size_t i = 0; i < steps.size(); ++i) {
-      while (loops[loop].end < static_cast<int>(i)) ++loop;
+      const int loop = steps[i].loop;
+      if (loop == static_cast<int>(loops.size())) loops.push_back({static_cast<int>(i), 0, steps[i].chunk_rows});
+      loops.back().end = static_cast<int>(i);
       for (const Use& use : steps[i].uses) {
         auto [it, is_new] = summaries_.try_emplace(use.operand.storage());
         Summary& summary = it->second;
         const int step = static_cast<int>(i);
-        if (is_new) summary.first_step = step, summary.first_segment = steps[i].segment, summary.first_loop = static_cast<int>(loop);
-        summary.last_loop = static_cast<int>(loop);
+        if (is_new) summary.first_step = step, summary.first_segment = steps[i].segment, summary.first_loop = loop;
+        summary.last_loop = loop;
         (forward ? summary.in_forward : summary.in_backward) = true;
         summary.lane_only = summary.lane_only && !steps[i].single && (use.access == Access::rows || use.access == Access::own);
         summary.last_step = step;
@@ -134,14 +122,13 @@ class Planner {
     }
     const std::vector<Loop>& loops = loops_[program];
     const Loop &first = loops[static_cast<std::size_t>(summary.first_loop)], &last = loops[static_cast<std::size_t>(summary.last_loop)];
-    const bool has_chunks = input_.chunk_rows > 0 && input_.chunk_rows < local_rows;
-    const bool in_one_chunk = has_chunks && summary.first_loop == summary.last_loop && first.chunked;
+    const bool in_one_chunk = first.chunk_rows > 0 && summary.first_loop == summary.last_loop;
     if (summary.lane_only) {
       storage.region = kLocal;
       storage.chunked = storage.batched && in_one_chunk;
       if (storage.chunked) {
-        local[program].push_back({&storage, aligned(input_.chunk_rows * storage.bytes_per_row), summary.first_step, summary.last_step});
-      } else if (!has_chunks || (in_one_chunk && !storage.kept && !storage.partial)) {
+        local[program].push_back({&storage, aligned(first.chunk_rows * storage.bytes_per_row), summary.first_step, summary.last_step});
+      } else if (in_one_chunk ? !storage.kept && !storage.partial : first.chunk_rows == 0 && last.chunk_rows == 0) {
         local[program].push_back({&storage, local_bytes, summary.first_step, summary.last_step});
       } else {  // the loops come back to it
         local[program].push_back({&storage, local_bytes, first.begin, last.end});

@@ -24,7 +24,6 @@ struct MemoryPlanInput {
   const std::vector<PlannedStep>& backward;
   std::int64_t capacity = 0;
   int lanes = 1;
-  std::int64_t chunk_rows = 0;  ///< rows of one chunk, 0: no chunks
 };
 
 /// Gives every storage that has no region yet a region and an offset.

@@ -12,6 +12,8 @@
 namespace n2d2::plan {
 namespace {
 
+constexpr std::size_t kMostTrainedSets = 4;
+
 std::int64_t bytes_of(const ir::TensorType& type, std::int64_t rows) {
   return type.shape.elements(rows) * static_cast<std::int64_t>(size_of(type.dtype));
 }
@@ -72,8 +74,15 @@ void Network::bind_gradient(const std::string& parameter, void* memory) {
 void Network::set_trainable(const std::vector<std::string>& parameters) {
   const std::lock_guard lock(mutex_);
   store_.set_trainable(parameters);
-  plans_.clear();
   update_.reset();
+  auto known = std::find(trained_sets_.begin(), trained_sets_.end(), parameters);
+  if (known == trained_sets_.end() && trained_sets_.size() == kMostTrainedSets) {
+    trained_sets_.clear();
+    plans_.clear();
+    known = trained_sets_.end();
+  }
+  if (known == trained_sets_.end()) known = trained_sets_.insert(known, parameters);
+  trained_ = static_cast<std::size_t>(known - trained_sets_.begin()) + 1;
 }
 
 void Network::set_solver(const std::string& parameter, std::shared_ptr<solvers::Solver> solver) {
@@ -95,7 +104,8 @@ void Network::grow(std::int64_t rows) {
   plans_.clear();
 }
 
-std::shared_ptr<PlanEntry>& Network::plan_for(const PlanKey& key) {
+std::shared_ptr<PlanEntry>& Network::plan_for(PlanKey key) {
+  key.trained = trained_;
   const auto found = plans_.find(key);
   if (found != plans_.end()) return found->second;
   const ir::Graph graph = graph_for(key);
@@ -104,6 +114,7 @@ std::shared_ptr<PlanEntry>& Network::plan_for(const PlanKey& key) {
       graph, backend_,
       PlanOptions{
           .capacity = capacity_, .lanes = lanes_, .keep = key.keep, .input_gradients = key.input_gradients, .step = key.loss != nullptr});
+  ++plans_made_;
   made->plan->set_profiling(is_profiling_);
   if (is_logged("plan")) log(title_of(key, *made) + made->plan->text());
   return plans_.emplace(key, std::move(made)).first->second;
@@ -266,11 +277,14 @@ void Network::refresh() {
 
 std::string Network::plan_text() {
   const std::lock_guard lock(mutex_);
-  if (plans_.empty()) {
+  const auto is_present = [this](const auto& plan) { return plan.first.trained == trained_; };
+  if (std::none_of(plans_.begin(), plans_.end(), is_present)) {
     for (const auto& [mode, graph] : graphs_) plan_for({.mode = static_cast<int>(mode), .keep = mode == Mode::train});
   }
   std::string text;
-  for (const auto& [key, entry] : plans_) text += title_of(key, *entry) + entry->plan->text();
+  for (const auto& plan : plans_) {
+    if (is_present(plan)) text += title_of(plan.first, *plan.second) + plan.second->plan->text();
+  }
   return text;
 }
 

@@ -75,6 +75,7 @@ class Network {
   std::uint64_t update_count() const { return update_count_; }
   std::int64_t capacity() const { return capacity_; }
   int lanes() const { return lanes_; }
+  std::int64_t plans_made() const { return plans_made_; }
   std::size_t pending() const { return pending_.count(); }
   std::string plan_text();
   /// Times every step of every plan from now on, or no longer; plans made later too.
@@ -83,7 +84,7 @@ class Network {
   std::string profile_text();
 
  private:
-  std::shared_ptr<PlanEntry>& plan_for(const PlanKey& key);
+  std::shared_ptr<PlanEntry>& plan_for(PlanKey key);
   ir::Graph graph_for(const PlanKey& key) const;
   void check_classes(const StepCall& call) const;
   void grow(std::int64_t rows);
@@ -98,8 +99,11 @@ class Network {
   int lanes_;
   ParameterStore store_;
   std::map<Mode, ir::Graph> graphs_;
-  std::array<std::size_t, 2> input_counts_{};  ///< by mode
+  std::array<std::size_t, 2> input_counts_{};           ///< by mode
+  std::vector<std::vector<std::string>> trained_sets_;  ///< seen so far: scripts freeze and thaw a network in every step
+  std::size_t trained_ = 0;                             ///< the present one, counted from 1; 0: as the graphs say
   std::map<PlanKey, std::shared_ptr<PlanEntry>> plans_;
+  std::int64_t plans_made_ = 0;
   PendingStates pending_;
   std::unique_ptr<UpdateProgram> update_;
   bool is_profiling_ = false;

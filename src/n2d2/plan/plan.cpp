@@ -16,8 +16,10 @@ namespace {
 void append(std::string& text, const char* title, const Program& program) {
   text += fmt::format("{}:\n", title);
   for (std::size_t s = 0; s < program.segments.size(); ++s) {
-    for (const Step& step : program.segments[s])
-      text += fmt::format("  {:3} {}{}{}\n", s, step.label, step.single ? " (lane 0)" : "", step.chunked ? " (chunks)" : "");
+    for (const Step& step : program.segments[s]) {
+      const std::string chunks = step.chunk_rows > 0 ? fmt::format(" (chunks of {} rows)", step.chunk_rows) : "";
+      text += fmt::format("  {:3} {}{}{}\n", s, step.label, step.single ? " (lane 0)" : "", chunks);
+    }
   }
 }
 
@@ -103,7 +105,6 @@ std::string Plan::profile_text() const {
 
 std::string Plan::text() const {
   std::string text = ir::to_text(graph_);
-  if (forward_.chunk_rows > 0) text += fmt::format("chunks of {} rows\n", forward_.chunk_rows);
   append(text, "pack", pack_);
   append(text, "forward", forward_);
   append(text, "backward", backward_);

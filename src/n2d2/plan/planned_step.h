@@ -16,6 +16,8 @@ struct PlannedStep {
   bool single = false;
   bool chunked = false;
   int segment = 0;
+  int loop = 0;                 ///< number of the loop it is in: steps that go through chunks together, or one other step
+  std::int64_t chunk_rows = 0;  ///< of its loop; 0: all rows of a lane at once
 };
 
 }  // namespace n2d2::plan

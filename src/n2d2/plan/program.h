@@ -15,8 +15,9 @@ using Run = std::function<void(const Lane& lane)>;
 struct Step {
   std::string label;  ///< node label and kernel, for logs and profiles
   Run run;
-  bool single = false;   ///< lane 0 alone runs it
-  bool chunked = false;  ///< runs chunk by chunk, together with its neighbours in the segment
+  bool single = false;          ///< lane 0 alone runs it
+  int loop = 0;                 ///< steps of one loop go through chunks of rows together
+  std::int64_t chunk_rows = 0;  ///< of the loop; 0: a lane takes all its rows at once
   // For profiles; the first step of a node counts for all of them.
   double flops_per_row = 0;
   double bytes_per_row = 0;  ///< of the batched operands
@@ -24,8 +25,7 @@ struct Step {
 
 struct Program {
   std::vector<std::vector<Step>> segments;
-  std::int64_t chunk_rows = 0;  ///< 0: a lane takes all its rows at once
-  mutable Pace pace{};          ///< times of earlier runs, which choose between one thread and several
+  mutable Pace pace{};  ///< times of earlier runs, which choose between one thread and several
   /// Time of every step so far, by lane and then step by step through all segments; empty: not measured.
   mutable std::vector<std::vector<std::int64_t>> nanoseconds{};
   bool empty() const { return segments.empty(); }

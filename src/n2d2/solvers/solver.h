@@ -9,7 +9,7 @@ namespace n2d2::solvers {
 
 /// Whose formula: they differ when the rate changes, in weight decay and in where epsilon stands.
 enum class Form { n2d2, torch, keras };
-enum class Kind { sgd, adam };
+enum class Kind { sgd, adam, rmsprop };
 
 /// The numbers of one update, the same for every element. With g the gradient, w a weight and, by name, its slots, in this order:
 ///
@@ -22,11 +22,15 @@ enum class Kind { sgd, adam };
 ///   SGD, torch            v = momentum * v + g;         w -= rate * (nesterov ? g + momentum * v : v)
 ///   SGD without momentum  w -= rate * g, and there is no slot v
 ///   Adam                  m += (1 - beta1) * (g - m);  v += (1 - beta2) * (g * g - v);  w -= step * m / (sqrt(v) * second_scale + epsilon)
+///   RMSprop               v = beta2 * v + (1 - beta2) * g * g, then with u as follows  w -= u, or with momentum
+///     n2d2                u = rate * g / (sqrt(v) + epsilon);   b = momentum * b + u;  w -= b
+///     keras               u = rate * g / sqrt(v + epsilon);     b = momentum * b + u;  w -= b
+///     torch               u = g / (sqrt(v) + epsilon);          b = momentum * b + u;  w -= rate * b   (without momentum w -= rate * u)
 ///   then                  w = min(max(w, clamp_low), clamp_high), NaN stays
 ///
-/// Slots: v for SGD with momentum; m, v for Adam; last s when gradients are summed. They begin as zeros.
-/// The loop rounds in the places where the framework of the form does.
-/// Sources: Sutskever et al. 2013 (SGD); Kingma and Ba 2015, end of section 2 (Adam); torch.optim and keras.optimizers for their forms.
+/// Slots: v for SGD with momentum; m, v for Adam; v for RMSprop, with momentum also b; last s when gradients are summed. They begin as
+/// zeros. The loop rounds in the places where the framework of the form does. Sources: Sutskever et al. 2013 (SGD); Kingma and Ba 2015, end
+/// of section 2 (Adam); Tieleman and Hinton 2012 (RMSprop); torch.optim and keras.optimizers for their forms.
 struct UpdateArguments {
   Kind kind = Kind::sgd;
   Form form = Form::n2d2;

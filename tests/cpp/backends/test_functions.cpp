@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "n2d2/backends/cpu/kernels/bodies.h"
@@ -47,8 +48,8 @@ TEST_CASE("functions are exact to a few units in the last place") {
     const Simd* table = simd_of(isa);
     if (table == nullptr) continue;
     for (const Function& function : kFunctions) {
-      CAPTURE(isa);
-      CAPTURE(function.op);
+      CAPTURE(std::string(isa));
+      CAPTURE(std::string(function.op));
       std::vector<float> x;
       for (float size = function.least; size < function.most; size *= 1.0007F) {
         x.push_back(size);
@@ -74,7 +75,7 @@ TEST_CASE("sine and cosine are exact to 2e-7, also far out, and whole numbers ar
   for (const char* isa : {"generic", "avx2", "avx512"}) {
     const Simd* table = simd_of(isa);
     if (table == nullptr) continue;
-    CAPTURE(isa);
+    CAPTURE(std::string(isa));
     std::vector<float> x;
     for (float size = 1e-6F; size < 1e9F; size *= 1.0003F) {
       x.push_back(size);

@@ -78,8 +78,9 @@ TEST_CASE("in a loop over chunks what lives inside it has the rows of one chunk,
   std::vector<PlannedStep> steps = {step({writes(inside, Access::rows)}),
                                     step({reads(inside, Access::rows), writes(outside, Access::rows), writes(Operand(&sums), Access::own)}),
                                     step({reads(outside, Access::rows), writes(later, Access::all)}, 1)};
-  steps[0].chunked = steps[1].chunked = true;
-  const RegionSizes sizes = plan_memory({storages, steps, {}, 32, 2, 4});
+  steps[0].chunk_rows = steps[1].chunk_rows = 4;
+  steps[2].loop = 1;
+  const RegionSizes sizes = plan_memory({storages, steps, {}, 32, 2});
   CHECK(inside.storage()->chunked);
   CHECK_FALSE(outside.storage()->chunked);
   CHECK(sizes.local == 4 * 64 + 16 * 64 + 256);  // nothing shares: the loop comes back to all of them

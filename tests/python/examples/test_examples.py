@@ -43,6 +43,15 @@ def test_examples_fall_back_to_digits():
 
 
 @pytest.mark.slow
+def test_several_processes_train_one_network():
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", str(EXAMPLES / "pytorch_processes.py")]
+    done = subprocess.run([*command, "--largest", "1500"], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    first, second = (float(line.split()[-1]) for line in done.stdout.splitlines())
+    assert second < 0.9 * first
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("before", "epochs", "least"), [("", 3, 0.86), (DIGITS, 20, 0.95)], ids=["as the machine has it", "digits"])
 def test_keras_mnist_reaches_what_keras_reaches(before, epochs, least):
     """Mean of three seeds: within a point of the same script unwrapped, and at least `least`.

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from comparing import assert_same_training
 from keras import layers
-from keras_nets import clone
 
 import keras_interoperability as interop
 from n2d2 import errors
@@ -42,27 +42,6 @@ def data() -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     x = {"image": rng.standard_normal((ROWS, 6, 6, 1), np.float32), "meta": rng.standard_normal((ROWS, 3), np.float32)}
     return x, np.eye(3, dtype=np.float32)[rng.integers(0, 3, ROWS)], rng.standard_normal((ROWS, 1), np.float32)
-
-
-def assert_same(ours, expected) -> None:
-    keras.tree.assert_same_structure(ours, expected)
-    if isinstance(expected, dict):
-        assert list(ours) == list(expected)
-    for a, b in zip(keras.tree.flatten(ours), keras.tree.flatten(expected), strict=True):
-        assert np.abs(np.asarray(a) - np.asarray(b)).max() <= 2e-5 + 1e-5 * np.abs(np.asarray(b)).max()
-
-
-def assert_same_training(plain: keras.Model, x, y, use=None, **compiled) -> None:
-    """Two epochs with a smaller last batch, evaluate, predict and call; or what `use` does with the model."""
-    results = []
-    for each in (plain, interop.wrap(clone(plain), 8)):
-        each.compile(optimizer=keras.optimizers.SGD(0.1), **compiled)
-        keras.utils.set_random_seed(3)
-        fitted = use(each) if use else each.fit(x, y, batch_size=8, epochs=2, verbose=0).history
-        results.append([fitted, each.evaluate(x, y, batch_size=8, verbose=0, return_dict=True), each.predict(x, batch_size=8, verbose=0)])
-        results[-1] += [each(x), each.get_weights()]
-    for ours, expected in zip(*reversed(results), strict=True):
-        assert_same(ours, expected)
 
 
 LOSSES = ("categorical_crossentropy", "mse")

@@ -146,6 +146,25 @@ def test_adam_is_keras(epsilon: float, decay: float) -> None:
     assert worst(trajectory(solver), theirs) < 1e-6
 
 
+RMSPROP_CASES = [{}, {"momentum": 0.5}, {"epsilon": 1e-2, "decay": 0.01, "momentum": 0.5}]
+
+
+@pytest.mark.parametrize("case", RMSPROP_CASES, ids=str)
+def test_rmsprop_is_torchs(case: dict[str, float]) -> None:
+    names = {"decay": "weight_decay", "epsilon": "eps"}
+    options = {names.get(name, name): value for name, value in case.items()}
+    theirs = torch_trajectory(lambda torch, w: torch.optim.RMSprop(w, lr=RATES[0], alpha=0.9, **options))
+    assert worst(trajectory(_n2d2.rmsprop(learning_rate=RATES[0], form="torch", **case)), theirs) < 2e-6
+
+
+@pytest.mark.parametrize("case", RMSPROP_CASES, ids=str)
+def test_rmsprop_is_keras(case: dict[str, float]) -> None:
+    options = {("weight_decay" if name == "decay" else name): value for name, value in {"epsilon": 1e-7, **case}.items()}
+    theirs = keras_trajectory(lambda keras: keras.optimizers.RMSprop(learning_rate=RATES[0], **options))
+    solver = _n2d2.rmsprop(learning_rate=RATES[0], form="keras", **{"epsilon": 1e-7, **case})
+    assert worst(trajectory(solver), theirs) < 2e-6
+
+
 def test_the_forms_differ_where_the_rate_changes() -> None:
     """A guard on the tests above: with one formula for all forms they would not all pass."""
     velocity = [trajectory(_n2d2.sgd(learning_rate=RATES[0], momentum=0.9, form=form)) for form in ("n2d2", "torch", "keras")]

@@ -82,6 +82,7 @@ CHANGES = {
     "freeze all": lambda net: net.requires_grad_(False),
     "evaluate a sub-module": lambda net: net[1].eval(),
     "evaluate all": lambda net: net.eval(),
+    "evaluate all but a sub-module": lambda net: (net.eval(), net[1].train()),
     "momentum of the statistics": lambda net: setattr(net[1], "momentum", 0.5),
     "load_state_dict": lambda net: net.load_state_dict({k: v * 0 + 0.1 for k, v in net.state_dict().items()}),
     "load_state_dict, assigned": load_assigned,

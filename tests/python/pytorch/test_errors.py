@@ -154,9 +154,19 @@ def test_a_network_without_parameters_still_runs():
     assert torch.equal(x.grad, (x > 0) * 2.0)
 
 
-def test_examine_tells_without_wrapping():
-    assert "Gemm" in interop.examine(nn.Linear(4, 4), (2, 4))
-    assert "digamma" in interop.examine(Odd(), (2, 4))
+def test_examine_tells_without_wrapping(capsys):
+    net = nn.Sequential(nn.Linear(4, 4), nn.ReLU())
+    assert interop.examine(net, (2, 4)) == []
+    printed = capsys.readouterr().out
+    assert "Gemm" in printed
+    assert "wrap takes it" in printed
+    assert net.training
+    problems = interop.examine(nn.Sequential(nn.Linear(4, 4), Odd()), (2, 4))
+    assert len(problems) == 1
+    assert problems[0].startswith("digamma (in '1', test_errors.py:")
+    printed = capsys.readouterr().out
+    assert "Gemm" in printed
+    assert problems[0] in printed
 
 
 def test_double_backward_is_refused():

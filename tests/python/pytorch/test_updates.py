@@ -13,6 +13,7 @@ from torch_twins import SHAPE, assert_alike, compare, cross_entropy, digit_batch
 import n2d2
 import pytorch_interoperability as interop
 from n2d2 import errors
+from pytorch_interoperability import function
 
 OPTIMIZERS = {
     "SGD": lambda p: torch.optim.SGD(p, 0.05),
@@ -189,6 +190,15 @@ def test_a_graph_that_was_not_kept():
     out.backward(torch.ones_like(out))
     with pytest.raises((errors.StateError, RuntimeError), match="second time|used by a backward"):
         out.backward(torch.ones_like(out))
+
+
+def test_a_torch_that_does_not_say_whether_graphs_are_kept(monkeypatch):
+    monkeypatch.setattr(function, "_keeps_graph", function._never)
+    block = interop.wrap(digit_net(), SHAPE, update="torch")
+    out = block(digit_batch(0)[0]).sum()
+    out.backward(retain_graph=True)
+    with pytest.raises(errors.StateError, match="used by a backward already"):
+        out.backward()
 
 
 @pytest.mark.parametrize("update", ["n2d2", "torch"])

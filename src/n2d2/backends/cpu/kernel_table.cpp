@@ -23,6 +23,7 @@ const std::vector<plan::KernelEntry>& kernel_table() {
                               batch_normalization_kernels,
                               layer_normalization_kernels,
                               group_normalization_kernels,
+                              resample_kernels,
                               softmax_kernels,
                               dropout_kernels,
                               random_normal_kernels,

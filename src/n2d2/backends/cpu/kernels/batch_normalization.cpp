@@ -1,5 +1,6 @@
 // BatchNormalization and its gradient, alone or with the Relu behind it, channels innermost. Two passes over the activations each: one
-// sums, one writes. Every lane sums its rows around a mean of its own, so that no digits cancel; the sums come together in double.
+// sums, one writes. Every lane sums its rows around a mean of its own, that of some of its first, so that no digits cancel; the sums come
+// together in double.
 #include <algorithm>
 #include <cmath>
 
@@ -24,14 +25,14 @@ void emit_batch_statistics(Emitter& emit, const Geometry& g) {
   const bool unbiased = node.integer("unbiased_variance") != 0;
   const auto x = emit.in(0), running_mean = emit.in(3), running_var = emit.in(4), mean = emit.out(1), inv_std = emit.out(2);
   const LaneSums sums(emit, g);
-  emit.step({plan::reads(x, Access::rows), plan::writes(sums.scratch(), Access::own)},
-            [=, body = simd().normalize.moments](const Lane& lane) {
-              NormalizeTask task{.width = g.width, .floats = g.floats_of(lane), .x = x.rows(lane), .sums = sums.cleared(lane)};
-              if (lane.rows > 0) normalization::estimate_means(task.x, lane.rows * g.places, g, sums.means(lane));
-              task.mean = sums.means(lane);
-              body(task);
-              sums.fold(lane);
-            });
+  emit.chunked_step({plan::reads(x, Access::rows), plan::writes(sums.scratch(), Access::own)},
+                    [=, body = simd().normalize.moments](const Lane& lane) {
+                      NormalizeTask task{.width = g.width, .floats = g.floats_of(lane), .x = x.rows(lane), .sums = sums.begun(lane)};
+                      if (lane.is_first && lane.rows > 0) normalization::estimate_means(task.x, lane.rows * g.places, g, sums.means(lane));
+                      task.mean = sums.means(lane);
+                      body(task);
+                      sums.end(lane);
+                    });
   emit.step({plan::reads(sums.scratch(), Access::all), plan::writes(mean, Access::features), plan::writes(inv_std, Access::features),
              plan::writes(running_mean, Access::features), plan::writes(running_var, Access::features)},
             [=](const Lane& lane) {
@@ -78,8 +79,8 @@ void emit_running_statistics(Emitter& emit, const Geometry& g) {
 /// Mean, scale = gain / standard deviation, and shift.
 void fill_factors(const Factors& factors, NormalizeTask& task, const float* mean, const float* inv_std, const float* gain,
                   const float* shift, const Lane& lane) {
-  factors.fill(task, lane,
-               [&](std::int64_t c) { return Factors::Channel{mean[c], inv_std[c] * gain[c], shift == nullptr ? 0.0F : shift[c]}; });
+  const auto of = [&](std::int64_t c) { return Factors::Channel{mean[c], inv_std[c] * gain[c], shift == nullptr ? 0.0F : shift[c]}; };
+  factors.fill(task, lane, of, lane.is_first);
 }
 
 /// With `adds` the node reads as input 5 what is added in front of the relu.
@@ -127,11 +128,11 @@ void prepare_grad(Emitter& emit, bool relu) {
   if (relu) uses.push_back(plan::reads(shift, Access::all));
   std::vector<plan::Use> sum_uses = uses;
   sum_uses.push_back(plan::writes(sums.scratch(), Access::own));
-  emit.step(sum_uses, [=, body = simd().normalize.gradient_sums](const Lane& lane) {
+  emit.chunked_step(sum_uses, [=, body = simd().normalize.gradient_sums](const Lane& lane) {
     NormalizeTask task = task_of(lane);
-    task.sums = sums.cleared(lane);
+    task.sums = sums.begun(lane);
     body(task);
-    sums.fold(lane);
+    sums.end(lane);
   });
   emit.step({plan::reads(sums.scratch(), Access::all), plan::reads(inv_std, Access::all), plan::writes(dgain, Access::features),
              plan::writes(dshift, Access::features)},
@@ -149,10 +150,11 @@ void prepare_grad(Emitter& emit, bool relu) {
     const float share = training ? 1.0F / static_cast<float>(lane.total_rows * g.places) : 0.0F;
     const float *inverse = inv_std.all(lane), *sum = dshift.all(lane), *weighted = dgain.all(lane);
     // dx = scale * (g - (sum + h * weighted) / count), h = (x - mean) * inv_std
-    factors.fill_gradient(task, lane, [&](std::int64_t c) {
+    const auto of = [&](std::int64_t c) {
       if (!(share > 0.0F)) return Factors::Slope{0.0F, 0.0F};
       return Factors::Slope{-task.scale[c] * (inverse[c] * weighted[c] * share), -task.scale[c] * (sum[c] * share)};
-    });
+    };
+    factors.fill_gradient(task, lane, of, lane.is_first);
     body(task);
   });
 }

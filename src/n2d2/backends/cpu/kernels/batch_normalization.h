@@ -41,7 +41,7 @@ inline void estimate_means(const float* x, std::int64_t places, const Geometry& 
 /// What a lane knows of its rows: two sums per channel, their number of places, and the means around which it summed.
 class LaneSums {
  public:
-  LaneSums(Emitter& emit, const Geometry& g) : scratch_(emit.scratch(bytes_of(g))), channels_(g.channels), width_(g.width) {}
+  LaneSums(Emitter& emit, const Geometry& g) : scratch_(emit.scratch(bytes_of(g), true)), channels_(g.channels), width_(g.width) {}
   const Operand& scratch() const { return scratch_; }
 
   double* cleared(const Lane& lane) const {
@@ -49,6 +49,8 @@ class LaneSums {
     std::fill(sums, sums + 2 * width_, 0.0);
     return sums;
   }
+  /// Where the rows of a chunk are added; cleared in front of the first.
+  double* begun(const Lane& lane) const { return lane.is_first ? cleared(lane) : scratch_.own<double>(lane); }
   float* means(const Lane& lane) const { return means_of(scratch_.own<double>(lane)); }
   /// Adds up the sums of places that the vector bodies took as one.
   void fold(const Lane& lane) const {
@@ -56,7 +58,11 @@ class LaneSums {
     for (const std::int64_t begin : {std::int64_t{0}, width_}) {
       for (std::int64_t i = channels_; i < width_; ++i) sums[begin + i % channels_] += sums[begin + i];
     }
-    sums[2 * width_] = static_cast<double>(lane.rows);
+    sums[2 * width_] = static_cast<double>(lane.row0 + lane.rows - lane.lane_row0);
+  }
+  /// Behind the last chunk.
+  void end(const Lane& lane) const {
+    if (lane.is_last) fold(lane);
   }
   /// Sum `which` (0 or 1) of channel `c` in lane `index`.
   double of(int index, int which, std::int64_t c, const Lane& lane) const {
@@ -87,7 +93,9 @@ class Factors {
  public:
   static constexpr int kArrays = 5;
   Factors(Emitter& emit, const Geometry& g)
-      : scratch_(emit.scratch(kArrays * g.width * static_cast<std::int64_t>(sizeof(float)))), channels_(g.channels), width_(g.width) {}
+      : scratch_(emit.scratch(kArrays * g.width * static_cast<std::int64_t>(sizeof(float)), true)),
+        channels_(g.channels),
+        width_(g.width) {}
   const Operand& scratch() const { return scratch_; }
 
   struct Channel {
@@ -97,13 +105,14 @@ class Factors {
     float slope, constant;  ///< dx = g * scale + (x - mean) * slope + constant
   };
 
-  /// Fills mean, scale and shift with what `of` gives for each channel.
+  /// Fills mean, scale and shift with what `of` gives for each channel, unless an earlier chunk has done so (`is_new` false).
   template <class Function>
-  void fill(NormalizeTask& task, const Lane& lane, const Function& of) const {
+  void fill(NormalizeTask& task, const Lane& lane, const Function& of, bool is_new = true) const {
     float* to = scratch_.own(lane);
     task.mean = to;
     task.scale = to + width_;
     task.shift = to + 2 * width_;
+    if (!is_new) return;
     for (std::int64_t c = 0; c < channels_; ++c) {
       const Channel channel = of(c);
       to[c] = channel.mean;
@@ -114,10 +123,11 @@ class Factors {
   }
   /// Fills slope and constant, behind fill().
   template <class Function>
-  void fill_gradient(NormalizeTask& task, const Lane& lane, const Function& of) const {
+  void fill_gradient(NormalizeTask& task, const Lane& lane, const Function& of, bool is_new = true) const {
     float* to = scratch_.own(lane);
     task.slope = to + 3 * width_;
     task.constant = to + 4 * width_;
+    if (!is_new) return;
     for (std::int64_t c = 0; c < channels_; ++c) {
       const Slope channel = of(c);
       to[3 * width_ + c] = channel.slope;

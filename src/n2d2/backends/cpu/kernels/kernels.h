@@ -25,6 +25,7 @@ Kernels average_pool_kernels();
 Kernels batch_normalization_kernels();
 Kernels layer_normalization_kernels();
 Kernels group_normalization_kernels();
+Kernels resample_kernels();
 Kernels softmax_kernels();
 Kernels dropout_kernels();
 Kernels random_normal_kernels();

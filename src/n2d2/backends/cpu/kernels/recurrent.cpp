@@ -9,9 +9,13 @@
 namespace n2d2::cpu {
 namespace {
 
+using plan::Access;
 using plan::Emitter;
 using plan::Lane;
 using plan::Operand;
+
+/// All rows of a lane at once, not chunk by chunk: the fewer rows a product has, the more often it reads the weights.
+void by_lanes(Emitter& emit, plan::Run run) { emit.rows(std::move(run), {plan::writes(emit.out(), Access::rows)}); }
 
 /// Y, whose rows hold `steps` times `units` floats, and the sums, which hold `steps` times `width`.
 struct Sequence {
@@ -97,7 +101,7 @@ void lstm(Emitter& emit) {
   const Panels weights = pack(emit, 0, seq.width, true);
   const auto x = emit.in(0), h0 = emit.in(2), c0 = emit.in(3);
   const auto y = emit.out(0), last = emit.out(1), gates = emit.out(2), cells = emit.out(3);
-  emit.rows([=, places = lstm_step(emit.node(), seq.units)](const Lane& lane) {
+  by_lanes(emit, [=, places = lstm_step(emit.node(), seq.units)](const Lane& lane) {
     LstmStep step = places;
     step.rows = lane.rows;
     ConstRows h = state_of(h0, seq.units, lane);
@@ -123,7 +127,7 @@ void lstm_grad(Emitter& emit) {
   const Panels weights = pack(emit, 0, seq.width, false);
   const auto dy = emit.in(0), gates = emit.in(2), cells = emit.in(3), c0 = emit.in(4), dlast = emit.in(5);
   const auto dx = emit.out(0), dh0 = emit.out(1), dc0 = emit.out(2);
-  emit.rows([=, places = lstm_step(emit.node(), seq.units)](const Lane& lane) {
+  by_lanes(emit, [=, places = lstm_step(emit.node(), seq.units)](const Lane& lane) {
     LstmStep step = places;
     step.rows = lane.rows;
     step.dcells = {dc0.rows(lane), seq.units};
@@ -161,7 +165,7 @@ void gru(Emitter& emit) {
   const Panels for_gates = pack(emit, 0, both, true), for_hidden = pack(emit, both, seq.units, true);
   const auto x = emit.in(0), bias = emit.in(2), h0 = emit.in(3);
   const auto y = emit.out(0), gates = emit.out(1), hidden = emit.out(2);
-  emit.rows([=, places = gru_step(emit.node(), seq.units)](const Lane& lane) {
+  by_lanes(emit, [=, places = gru_step(emit.node(), seq.units)](const Lane& lane) {
     GruStep step = places;
     step.rows = lane.rows;
     step.bias = bias ? bias.all(lane) : nullptr;
@@ -186,7 +190,7 @@ void gru_grad(Emitter& emit) {
   const Panels weights = pack(emit, 0, seq.width, false);
   const auto dy = emit.in(0), y = emit.in(2), gates = emit.in(3), hidden = emit.in(4), h0 = emit.in(5);
   const auto dx = emit.out(0), dq = emit.out(1), dh0 = emit.out(2);
-  emit.rows([=, places = gru_step(emit.node(), seq.units)](const Lane& lane) {
+  by_lanes(emit, [=, places = gru_step(emit.node(), seq.units)](const Lane& lane) {
     GruStep step = places;
     step.rows = lane.rows;
     step.carry = {dh0.rows(lane), seq.units};
@@ -211,7 +215,7 @@ void rnn(Emitter& emit) {
   const Sequence seq(emit.node());
   const Panels weights = pack(emit, 0, seq.width, true);
   const auto x = emit.in(0), h0 = emit.in(2), y = emit.out();
-  emit.rows([=, relu = is_relu(emit.node())](const Lane& lane) {
+  by_lanes(emit, [=, relu = is_relu(emit.node())](const Lane& lane) {
     RnnStep step{.rows = lane.rows, .units = seq.units, .relu = relu, .y = {}, .dy = {}, .dsums = {}};
     ConstRows h = state_of(h0, seq.units, lane);
     for (std::int64_t s = 0; s < seq.steps; ++s) {
@@ -227,7 +231,7 @@ void rnn_grad(Emitter& emit) {
   const Sequence seq(emit.node());
   const Panels weights = pack(emit, 0, seq.width, false);
   const auto dy = emit.in(0), y = emit.in(2), dx = emit.out(0), dh0 = emit.out(1);
-  emit.rows([=, relu = is_relu(emit.node())](const Lane& lane) {
+  by_lanes(emit, [=, relu = is_relu(emit.node())](const Lane& lane) {
     RnnStep step{.rows = lane.rows, .units = seq.units, .relu = relu, .y = {}, .dy = {}, .dsums = {}};
     const FloatRows dh = {dh0.rows(lane), seq.units};
     for (std::int64_t s = seq.steps - 1; s >= 0; --s) {

@@ -119,6 +119,14 @@ struct OuterTask {
   std::int64_t groups, a_group, sums_group;
 };
 
+/// Blocks of `inputs` runs of `inner` floats become blocks of `outputs` runs: the sum of weights[k] * run indices[k], k from offsets[i]
+/// to offsets[i + 1].
+struct ResampleTask {
+  std::int64_t inputs = 0, outputs = 0, inner = 0;
+  const std::int64_t *offsets = nullptr, *indices = nullptr;
+  const float* weights = nullptr;
+};
+
 struct Simd {
   const char* isa = nullptr;
   int lanes = 0;  ///< floats in a vector
@@ -173,6 +181,9 @@ struct Simd {
   /// mean + stddev * a normal number, for the numbers first, first + 1, ... of the sequence.
   void (*random_normal)(const RandomSequence& sequence, std::uint64_t first, std::int64_t count, float mean, float stddev,
                         float* numbers) = nullptr;
+
+  // simd/resample.cpp
+  void (*resample)(const ResampleTask& task, std::int64_t blocks, const float* from, float* to) = nullptr;
 
   // simd/outer.cpp
   void (*outer)(const OuterTask& task) = nullptr;

@@ -21,6 +21,7 @@ void add_eltwise(Simd& table);
 void add_unary(Simd& table);
 void add_normalize(Simd& table);
 void add_layer_norm(Simd& table);
+void add_resample(Simd& table);
 void add_softmax(Simd& table);
 void add_average(Simd& table);
 void add_recurrent(Simd& table);
@@ -50,6 +51,7 @@ Simd make_table() {
   add_unary(table);
   add_normalize(table);
   add_layer_norm(table);
+  add_resample(table);
   add_softmax(table);
   add_average(table);
   add_recurrent(table);

@@ -48,10 +48,30 @@ static inline void adam(const UpdateArguments& a, Element& e) {
   e.weight -= splat(a.step) * e.slot0 / (root + splat(a.epsilon));
 }
 
+static inline void rmsprop(const UpdateArguments& a, Element& e) {
+  const Vec rate = splat(a.rate), epsilon = splat(a.epsilon), g = e.gradient;
+  e.slot0 = rounded(splat(a.beta2) * e.slot0) + rounded(splat(a.beta2_rest) * rounded(g * g));
+  const Vec root = a.form == Form::keras ? sqrt(e.slot0 + epsilon) : sqrt(e.slot0) + epsilon;
+  const bool rate_last = a.form == Form::torch;
+  Vec move = rate_last ? g / root : rounded(rate * g) / root;
+  if (a.momentum != 0.0F) move = e.slot1 = rounded(splat(a.momentum) * e.slot1) + move;
+  e.weight -= rate_last ? rounded(rate * move) : move;
+}
+
 static inline void apply(const UpdateArguments& a, Element& e) {
   if (a.keep != 1.0F) e.weight = rounded(e.weight * splat(a.keep));
   if (a.decay != 0.0F) e.gradient = fma(splat(a.decay), e.weight, e.gradient);
-  a.kind == Kind::sgd ? sgd(a, e) : adam(a, e);
+  switch (a.kind) {
+    case Kind::sgd:
+      sgd(a, e);
+      break;
+    case Kind::adam:
+      adam(a, e);
+      break;
+    case Kind::rmsprop:
+      rmsprop(a, e);
+      break;
+  }
   const Vec low = splat(a.clamp_low), high = splat(a.clamp_high);
   e.weight = e.weight < low ? low : e.weight;  // NaN stays
   e.weight = e.weight > high ? high : e.weight;
@@ -88,7 +108,7 @@ static inline void step(const UpdateArguments& a, int own_slots, float* weights,
 }
 
 void update(const UpdateArguments& a, float* weights, const float* gradient, float* const* slots, std::int64_t n) {
-  const int own_slots = a.kind == Kind::adam ? 2 : (a.momentum != 0.0F ? 1 : 0);
+  const int own_slots = (a.kind == Kind::adam ? 2 : a.kind == Kind::rmsprop ? 1 : 0) + (a.momentum != 0.0F ? 1 : 0);
   std::int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) step<Whole>(a, own_slots, weights, gradient, slots, i, kLanes);
   if (i < n) step<Part>(a, own_slots, weights, gradient, slots, i, static_cast<int>(n - i));
