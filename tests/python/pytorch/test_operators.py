@@ -308,6 +308,25 @@ def test_einsum_and_losses():
     )
 
 
+def test_cells_and_volumes():
+    torch.manual_seed(15)
+
+    class Cells(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lstm, self.gru, self.rnn = nn.LSTMCell(5, 6), nn.GRUCell(5, 6), nn.RNNCell(5, 6, nonlinearity="relu")
+            self.volume = nn.Sequential(nn.Conv3d(1, 3, 2), nn.BatchNorm3d(3), nn.ReLU())
+
+        def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+            h = c = g = r = torch.zeros(x.size(0), 6)
+            for t in range(x.size(1)):
+                h, c = self.lstm(x[:, t], (h, c))
+                g, r = self.gru(x[:, t], g), self.rnn(x[:, t], r)
+            return [h, c, g, r, F.cosine_similarity(h, g), self.volume(x.view(-1, 1, 3, 2, 10).transpose(2, 3))]
+
+    check_one_step(Cells(), torch.randn(3, 12, 5))
+
+
 def test_random_numbers():
     """Torch draws others; what they are like is compared."""
     torch.manual_seed(14)
