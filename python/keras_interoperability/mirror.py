@@ -114,7 +114,6 @@ class Counter:
 
     def reread(self) -> None:
         """Others may have counted: an optimizer of Keras that a loop of the user's called."""
-        self.flush()
         self._base = None
 
     def flush(self) -> None:

@@ -45,19 +45,22 @@ def test_arguments_of_compile_by_place_and_name():
         model.compile(loss="mse", run_eagerly=True)
 
 
-LOSSES = [
-    "kl_divergence",
-    "categorical_focal_crossentropy",
+LOSSES = ["kl_divergence", "categorical_focal_crossentropy"]
+MORE_LOSSES = [
     "cosine_similarity",
     "log_cosh",
     "categorical_hinge",
     "dice",
     "poisson",
     "huber",
+    "squared_hinge",
+    "mean_absolute_percentage_error",
+    "mean_squared_logarithmic_error",
+    "tversky",
 ]
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", [*LOSSES, *(pytest.param(name, marks=pytest.mark.slow) for name in MORE_LOSSES)])
 def test_losses(loss):
     def metrics():
         return ["accuracy", keras.metrics.AUC(name="auc", num_thresholds=20), keras.metrics.F1Score()]

@@ -44,6 +44,11 @@ def test_summary_names_the_solver_before_and_after_compile(capsys):
     text = capsys.readouterr().out
     assert "Adam(learning_rate=0.001)" in text
     assert "SGD" not in text
+    model.compile(optimizer="lion", loss="mse")
+    model.summary()
+    text = capsys.readouterr().out
+    assert "Solver: Lion of Keras" in text
+    assert "Adam" not in text
 
 
 def test_weights_are_visible_and_settable(trained):
