@@ -80,7 +80,7 @@ def architecture(name: str) -> str:
     model = layer_cases.build(configuration, "float32")
     parameters = sum(int(np.prod(v.shape)) for v in model.weights)
     size = "x".join(map(str, configuration[0][0]))
-    _, count, *rest = row(name, [configuration], draw=applications.weights).strip("| ").split(" | ")
+    _, count, *rest = row(name, [configuration], draw=applications.weights, shakes=4).strip("| ").split(" | ")
     del count
     return f"| {name} | {size} | {len(model.layers)} | {parameters / 1e6:.2f} M | {' | '.join(rest)} |"
 
