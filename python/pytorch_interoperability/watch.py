@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from typing import Any
 
 import torch
+from torch.utils import _pytree as pytree
+
+from n2d2 import errors
 
 SETTINGS = ("training", "p", "momentum")
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+TORCHS_OWN = frozenset(vars(torch.nn.Module()))
 
 
 class Watch:
@@ -21,10 +27,12 @@ class Watch:
         hooks = [vars(m)[name] for m in modules for name in HOOKS]
         self._without_hooks = [h for h in hooks if not h]
         self._with_hooks = [(h, list(h.values())) for h in hooks if h]
+        self._constants = [(vars(m), name, t, t._version) for m in modules for name, t in _own(m) if isinstance(t, torch.Tensor)]
+        # a hook before forward makes an attribute of others, as pruning does, and makes it again next time
+        self._before = [(vars(m), _shallow(m), not _is_torchs(m) and not m._forward_pre_hooks) for m in modules]
         self._settings = [(vars(m), name, vars(m)[name]) for m in modules for name in _settings_of(m)]
         self.key = tuple([value for _, _, value in self._settings])
         """Equal for equal settings, as long as the structure is the same."""
-        self._constants: list[tuple[dict[str, Any], str, Any, int]] = []
 
     def holds(self) -> bool:
         """Whether everything is as it was. Called in every step; an equal number in another object counts as a change."""
@@ -40,25 +48,56 @@ class Watch:
                 return False
         if any(self._without_hooks) or (self._with_hooks and any(list(h.values()) != before for h, before in self._with_hooks)):
             return False
-        if any(owner.get(name) is not tensor or tensor._version != version for owner, name, tensor, version in self._constants):
+        if self._constants and any(owner.get(name) is not t or t._version != version for owner, name, t, version in self._constants):
             return False
         return not self._tied or all(first.get(name) is second.get(other) for first, name, second, other in self._tied)
 
     def hold_constant(self, buffers: Iterable[tuple[dict[str, Any], str]]) -> None:
         """The capture has the numbers of these buffers in it: writing one, or another tensor in its place, is another structure."""
-        self._constants = [(owner, name, owner[name], owner[name]._version) for owner, name in buffers]
+        self._constants += [(owner, name, owner[name], owner[name]._version) for owner, name in buffers]
 
     def put_back(self) -> None:
-        """Called after a capture, which runs forward: what forward wrote is undone, as an older torch does not do itself."""
-        for owner, name, value in self._settings:
-            owner[name] = value
+        """Called after a capture, which runs forward once: undoes what forward wrote to attributes.
+
+        Raises:
+            n2d2.errors.UnsupportedError: when it keeps tensors there; a Block would never fill them.
+        """
+        lost = []
+        for owner, before, is_forwards in self._before:
+            for name in [name for name in owner if _leaves(owner[name]) != _leaves(before.get(name, ()))]:
+                if is_forwards and any(isinstance(leaf, torch.Tensor) for leaf in pytree.tree_leaves(owner[name])):
+                    lost.append(name)
+                if name in before:
+                    owner[name] = before[name]
+                else:
+                    del owner[name]
+        if lost:
+            names = ", ".join(f"'{name}'" for name in dict.fromkeys(lost))
+            raise errors.UnsupportedError(f"forward keeps tensors in attributes, which n2d2 would not fill: {names}; return them instead")
+
+
+def _is_torchs(module: torch.nn.Module) -> bool:
+    return type(module).__module__.startswith("torch.")
+
+
+def _own(module: torch.nn.Module) -> list[tuple[str, Any]]:
+    """The plain attributes of a module of the user's."""
+    return [] if _is_torchs(module) else [(name, value) for name, value in vars(module).items() if name not in TORCHS_OWN]
+
+
+def _shallow(module: torch.nn.Module) -> dict[str, Any]:
+    return {name: copy.copy(value) if isinstance(value, list | dict) else value for name, value in vars(module).items()}
+
+
+def _leaves(value: Any) -> list[int]:
+    return [id(leaf) for leaf in pytree.tree_leaves(value)]
 
 
 def _settings_of(module: torch.nn.Module) -> list[str]:
     """Of torch's own modules those that scripts change while they train; of the user's every number, truth value and text."""
-    if type(module).__module__.startswith("torch."):
+    if _is_torchs(module):
         return [name for name in SETTINGS if name in vars(module)]
-    return [name for name, value in vars(module).items() if name == "training" or (name[0] != "_" and isinstance(value, int | float | str))]
+    return ["training", *[name for name, value in _own(module) if isinstance(value, int | float | str)]]
 
 
 def averages_all_batches(module: torch.nn.Module) -> bool:

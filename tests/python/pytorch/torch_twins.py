@@ -93,3 +93,14 @@ def state_of(*models: nn.Module, **more: Any) -> dict[str, Any]:
     """Copies of all parameters and buffers, and of what else is given."""
     entries = {f"{i}.{name}": value.detach().clone() for i, model in enumerate(models) for name, value in model.state_dict().items()}
     return {**entries, **more}
+
+
+def wrapped(update: str = "torch", **options: Any) -> tuple[nn.Module, nn.Module]:
+    """A digit network and its Block."""
+    net = digit_net()
+    return net, interop.wrap(net, SHAPE, update=update, **options)
+
+
+def assert_close(a: torch.Tensor, b: torch.Tensor, tolerance: float = 2e-6) -> None:
+    """Equal to rounding."""
+    assert torch.allclose(a, b, atol=tolerance), float((a - b).abs().max())
