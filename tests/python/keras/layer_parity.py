@@ -46,8 +46,13 @@ def reference(configuration, weights, xs, dys, dtype: str) -> dict[str, np.ndarr
     gradients = tape.gradient(loss, [*tensors, *[v.value for v in trained]], unconnected_gradients=tf.UnconnectedGradients.ZERO)
     results |= {"forward": output} | {f"gradient of input {i}": g for i, g in enumerate(gradients[: len(tensors)])}
     results |= {f"gradient of weight {v.path}": tf.convert_to_tensor(g) for v, g in zip(trained, gradients[len(tensors) :], strict=True)}
-    results |= {f"statistic {v.path}": v.value for v in model.non_trainable_variables}
+    results |= {f"statistic {v.path}": v.value for v in statistics(model)}
     return {key: np.asarray(value) for key, value in results.items()}
+
+
+def statistics(model: keras.Model) -> list[keras.Variable]:
+    """What is not trained, without the state of random generators."""
+    return [v for v in model.non_trainable_variables if keras.backend.is_float_dtype(v.dtype)]
 
 
 def refresh(model: keras.Model) -> None:
@@ -84,7 +89,7 @@ def ours(configuration, weights, xs, make_dy) -> tuple[dict[str, np.ndarray], np
     keys = {id(variable): key for key, variable in session.training.variables.items()}
     for v in model.trainable_variables:
         results[f"gradient of weight {v.path}"] = session.network.gradient(keys[id(v)]).reshape(v.shape).copy()
-    results |= {f"statistic {v.path}": np.array(v.value) for v in model.non_trainable_variables}
+    results |= {f"statistic {v.path}": np.array(v.value) for v in statistics(model)}
     return results, dy
 
 
