@@ -21,6 +21,8 @@ SIZES = {
     "VGG16": 48,
     "ConvNeXtTiny": 64,
 }
+SWITCHING = {"InceptionV3"}
+"""Where single ReLUs switch by rounding beside Keras' own switches, so that gradients of their channels cannot be compared at this size."""
 
 
 def configuration(name: str):
