@@ -109,7 +109,7 @@ class Capture:
     def inline(self, function: Any, *xs: Planes) -> Planes:
         """What a Python function made of `keras.ops` does to tensors, such as the activation of a layer."""
         traced = inline_function(function, [self.symbol(x) for x in xs])
-        return self._inlined(traced, list(xs), f"{self.path}/")[0]
+        return self._inlined(traced, list(xs))[0]
 
     def symbol(self, x: Planes) -> Any:
         """A fresh symbolic Keras tensor of the shape of `x`."""
@@ -218,13 +218,13 @@ class Capture:
         """A layer without handler: its `call` is followed once, on symbolic tensors, in the mode of this walk."""
         traced = inline_layer(layer, self.training, self.symbol, args, kwargs)
         tensors = [x for x in keras.tree.flatten((args, kwargs)) if isinstance(x, Planes)]
-        weights = [Planes(self, last=self.parameter(variable)) for variable in traced.variables]
-        return self._inlined(traced, tensors + weights, f"{self.path}/")
+        return self._inlined(traced, tensors)
 
-    def _inlined(self, traced: Any, values: list[Planes], prefix: str) -> list[Any]:
+    def _inlined(self, traced: Any, tensors: list[Planes]) -> list[Any]:
+        values = [self.parameter(variable) for variable in traced.variables] + [self.constant(array) for array in traced.constants]
         try:
-            known = dict(zip([id(t) for t in traced.inputs], values, strict=True))
-            return self._walk(traced.function, known, prefix, heeds_modes=True)
+            known = dict(zip([id(t) for t in traced.inputs], tensors + [Planes(self, last=value) for value in values], strict=True))
+            return self._walk(traced.function, known, f"{self.path}/", heeds_modes=True)
         finally:
             forget(traced.function)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras.src.backend.common import global_state
 from keras.src.layers.layer import CallContext
 from keras.src.ops.function import Function
@@ -24,19 +26,20 @@ _NOT_INLINED = (
 
 @dataclass
 class Traced:
-    """The operations between symbolic inputs (tensors first, then weights) and outputs."""
+    """The operations between symbolic inputs (tensors first, then weights, then constants) and outputs."""
 
     function: Any
     inputs: list[Any]
     variables: list[Any]
+    constants: list[Any]
 
 
 def inline_function(function: Callable[..., Any], inputs: list[Any]) -> Traced:
     """Traces `function(*inputs)`; raises UnsupportedArgument when it cannot be followed."""
-    with _unchanging_state() as reason:
+    with _unchanging_state() as reason, _symbolic_constants() as constants:
         outputs = _called(function, tuple(inputs), {}, getattr(function, "__name__", type(function).__name__))
     reason.check()
-    return Traced(Function(inputs, outputs), inputs, [])
+    return _traced(inputs, [], constants, outputs)
 
 
 def inline_layer(layer: Any, training: bool, symbol: Callable[[Any], Any], args: Any, kwargs: dict[str, Any]) -> Traced:
@@ -59,13 +62,17 @@ def inline_layer(layer: Any, training: bool, symbol: Callable[[Any], Any], args:
     if getattr(layer, "_call_has_training_arg", False):
         inner_kwargs["training"] = training
     losses = len(layer.losses)
-    with _symbolic_weights(layer) as weights, _unchanging_state() as reason, _mode(layer, training):
+    with _symbolic_weights(layer) as weights, _unchanging_state() as reason, _mode(layer, training), _symbolic_constants() as constants:
         outputs = _called(layer.call, inner_args, inner_kwargs, "call")
     reason.check()
     if len(layer.losses) != losses:
         raise UnsupportedArgument("add_loss in its call")
-    inputs = [*fresh, *[tensor for _, tensor in weights]]
-    return Traced(Function(inputs, outputs), inputs, [variable for variable, _ in weights])
+    return _traced(fresh, weights, constants, outputs)
+
+
+def _traced(fresh: list[Any], weights: list[tuple[Any, Any]], constants: list[tuple[Any, Any]], outputs: Any) -> Traced:
+    inputs = [*fresh, *[tensor for _, tensor in weights], *[tensor for _, tensor in constants]]
+    return Traced(Function(inputs, outputs), inputs, [variable for variable, _ in weights], [array for array, _ in constants])
 
 
 def forget(function: Any) -> None:
@@ -125,6 +132,31 @@ def _mode(layer: Any, training: bool) -> Iterator[None]:
         yield
     finally:
         global_state.set_global_attribute("current_call_ctx", outer)
+
+
+@contextmanager
+def _symbolic_constants() -> Iterator[list[tuple[Any, Any]]]:
+    """While it lasts a layer that is called on numbers, as position embeddings are, becomes part of the graph: (numbers, tensor)."""
+    made: list[tuple[Any, Any]] = []
+    own, thread = keras.Layer.__call__, threading.get_ident()
+
+    def symbolic(x: Any) -> Any:
+        if not tf.is_tensor(x) or isinstance(x, keras.KerasTensor):
+            return x
+        made.append((x.numpy(), keras.Input(batch_shape=x.shape, dtype=x.dtype.name)))
+        return made[-1][1]
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        on_numbers = not any(isinstance(x, keras.KerasTensor) for x in keras.tree.flatten((args, kwargs)))
+        if on_numbers and threading.get_ident() == thread and tf.executing_eagerly():
+            args = keras.tree.map_structure(symbolic, args)
+        return own(self, *args, **kwargs)
+
+    keras.Layer.__call__ = call
+    try:
+        yield made
+    finally:
+        keras.Layer.__call__ = own
 
 
 class _Watch(keras.StatelessScope):

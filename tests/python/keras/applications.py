@@ -12,15 +12,17 @@ SIZES = {
     "MobileNetV3Large": 64,
     "ResNet50": 64,
     "ResNet50V2": 64,
-    "DenseNet121": 64,
+    "DenseNet121": 96,
     "EfficientNetB0": 64,
     "EfficientNetV2B0": 64,
     "NASNetMobile": 64,
     "Xception": 80,
-    "InceptionV3": 96,
+    "InceptionV3": 128,
     "VGG16": 48,
     "ConvNeXtTiny": 64,
 }
+SWITCHING = {"InceptionV3"}
+"""Where single ReLUs switch by rounding beside Keras' own switches, so that gradients of their channels cannot be compared at this size."""
 
 
 def configuration(name: str):

@@ -129,6 +129,11 @@ POOLS = {
     for rank, shape in ((1, SEQUENCE), (2, IMAGE), (3, VOLUME))
     for kind in ("Max", "Average")
 }
+POOLS |= {  # Keras' adaptive maximum pools end the process in TensorFlow, and its average one of three axes needs float32
+    f"AdaptiveAveragePooling{rank}D": _alike(cls, shape, *({"output_size": n} for n in (1, 2, 3, 4, 5)))
+    for rank, shape in ((1, SEQUENCE), (2, IMAGE))
+    if (cls := getattr(layers, f"AdaptiveAveragePooling{rank}D", None)) is not None
+}
 NORMALISATIONS = {
     "BatchNormalization": _normalised(
         layers.BatchNormalization, {}, {"momentum": 0.9}, {"scale": False}, {"center": False, "epsilon": 1e-2}, {"trainable": False}

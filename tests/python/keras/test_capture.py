@@ -277,3 +277,28 @@ def test_what_cannot_be_followed_is_named(layer, text):
         interop.wrap(model, 4)
     _alike(model.get_weights(), before)
     assert len(model(np.zeros((2, *shape), np.float32))) == 2  # unharmed
+
+
+class Positions(layers.Layer):
+    """A layer that is called on numbers alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = layers.Embedding(10, 4)
+
+    def call(self, x):
+        return x + self.table(ops.arange(ops.shape(x)[1]))
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float32"])
+def test_embeddings_of_tokens(dtype):
+    """Indices come as integers or, as Keras allows, as floats; rows that are used twice get the sum of both gradients."""
+
+    def make():
+        tokens = keras.Input((6,), dtype=dtype)
+        x = Positions()(layers.Embedding(9, 4)(tokens))
+        x = layers.LSTM(5)(layers.MultiHeadAttention(2, 3)(x, x))
+        return keras.Model(tokens, layers.Dense(2)(x))
+
+    x = np.random.default_rng(0).integers(0, 9, (8, 6)).astype(dtype)
+    _trained_alike(make, x, *_data((2,)))

@@ -96,3 +96,35 @@ def test_dropout_drops_in_training_alone_and_repeats_with_the_seed():
         session.drop()
     assert np.array_equal(masks[0], masks[1])
     assert not np.array_equal(masks[0], masks[2])
+
+
+RANDOM = {
+    "dropout": ((50, 8), lambda: layers.Dropout(0.4), ()),
+    "noise shape": ((6, 5, 8), lambda: layers.Dropout(0.4, noise_shape=(None, 1, 1, None)), (1, 2)),
+    "spatial 1": ((50, 8), lambda: layers.SpatialDropout1D(0.4), (1,)),
+    "spatial 2": ((6, 5, 8), lambda: layers.SpatialDropout2D(0.4), (1, 2)),
+    "spatial 3": ((3, 4, 5, 8), lambda: layers.SpatialDropout3D(0.4), (1, 2, 3)),
+    "gaussian noise": ((50, 8), lambda: layers.GaussianNoise(0.5), ()),
+    "gaussian dropout": ((50, 8), lambda: layers.GaussianDropout(0.4), ()),
+    "alpha dropout": ((50, 8), lambda: layers.AlphaDropout(0.4), ()),
+}
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_random_layers(name):
+    """Identity in evaluation; in training mean and deviation are Keras', elements share their number along the axes that Keras shares."""
+    shape, make, shared = RANDOM[name]
+    plain = keras.Sequential([keras.Input(shape), make()])
+    x = np.full((64, *shape), 0.7, np.float32)
+    session = interop.wrap(plain, 64)._session
+    np.testing.assert_array_equal(session.evaluate([x]).outputs[0], x)
+    keras.utils.set_random_seed(4)
+    ours, theirs = session.forward([x])[0].copy(), np.asarray(plain(x, training=True))
+    session.drop()
+    independent = x.size / np.prod([x.shape[axis] for axis in shared], dtype=int)
+    allowed = 5 * theirs.std() / np.sqrt(independent)
+    assert abs(ours.mean() - theirs.mean()) < 1.5 * allowed
+    assert abs(ours.std() - theirs.std()) < 2 * allowed
+    if shared:
+        assert (ours.max(axis=shared) == ours.min(axis=shared)).all()
+    assert (ours.reshape(64, -1).std(axis=0) > 0).all()  # every row draws for itself
