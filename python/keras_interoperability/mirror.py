@@ -112,6 +112,11 @@ class Counter:
         self._base = None
         self._pending = 0
 
+    def reread(self) -> None:
+        """Others may have counted: an optimizer of Keras that a loop of the user's called."""
+        self.flush()
+        self._base = None
+
     def flush(self) -> None:
         """Hands the count to the variable."""
         if self._pending and tf.executing_eagerly():

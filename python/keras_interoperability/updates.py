@@ -23,7 +23,7 @@ class Update(Protocol):
         """Updates all trained weights from the gradients in the engine."""
 
     def mark_stale(self) -> None:
-        """The learning rate was assigned, or may have been."""
+        """Learning rate and count of updates may have been written past us."""
 
 
 def update_of(model: Any, session: Session, solver: Solver | None) -> Update:
@@ -55,6 +55,7 @@ class EngineUpdate:
     def mark_stale(self) -> None:
         """See `Update`."""
         self._rate.mark_stale()
+        self._counter.reread()
 
 
 class KerasUpdate:

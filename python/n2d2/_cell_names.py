@@ -44,6 +44,8 @@ def macs_of(node: Any) -> int:
     if node.op == "Conv":
         weight = node.inputs[1].shape
         return int(np.prod(output) * np.prod(weight[1:]))
+    if node.op.endswith("Recurrence"):
+        return int(np.prod(node.inputs[1].shape) * node.inputs[0].shape[1])
     if node.op == "MatMul":
         return int(np.prod(output) * node.inputs[0].shape[-1])
     if node.op == "Gemm":

@@ -53,12 +53,24 @@ class Block(torch.nn.Module):
         return (self.__dict__["_runtime"] or self._engine()).call(args, kwargs)
 
     def train(self, mode: bool = True) -> Block:
-        """As torch: also of the original, which may override it."""
+        """As torch: also of the original, which may override it. The first `eval()` captures the network in evaluation mode."""
+        before = self.training
         self._original.train(mode)
         self.training = self._original.training
-        if self.__dict__.get("_runtime") is not None:
-            self._runtime.network.refresh()
+        runtime = self.__dict__.get("_runtime")
+        if runtime is not None:
+            runtime.network.refresh()
+            if before and not self.training:
+                self._capture_evaluation(runtime)
         return self
+
+    def _capture_evaluation(self, runtime: Runtime) -> None:
+        try:
+            runtime.capture_for(False)
+        except errors.UnsupportedError:
+            self._original.train(True)
+            self.training = self._original.training
+            raise
 
     def set_solver(self, solver: Solver) -> None:
         """All parameters are updated by one copy of the solver from now on."""

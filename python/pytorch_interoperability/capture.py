@@ -57,7 +57,9 @@ def _backward_rules(seen: list[str]) -> Iterator[None]:
 
     def noted_apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
         if threading.get_ident() == thread:
-            seen.append(f"autograd.Function '{cls.__name__}', whose backward would not be used")
+            is_checkpoint = cls.__module__ == "torch.utils.checkpoint"
+            lost = f"autograd.Function '{cls.__name__}', whose backward would not be used"
+            seen.append("checkpoint with use_reentrant=True; use False" if is_checkpoint else lost)
         return apply.__get__(None, cls)(*args, **kwargs)
 
     def noted_hook(tensor: Any, function: Any) -> Any:
@@ -98,6 +100,18 @@ def _hooks_that_only_look(module: torch.nn.Module, seen: list[str]) -> Iterator[
 
 
 @contextlib.contextmanager
+def _plain_paths() -> Iterator[None]:
+    """Gradients on, and transformer layers without their shortcut for inference: what is captured must serve training passes too."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with torch.enable_grad():
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+
+
+@contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     logger = logging.getLogger("torch")
     level = logger.level
@@ -129,7 +143,7 @@ def import_module(module: torch.nn.Module, examples: Examples) -> tuple[Imported
     hooked: list[str] = []
     shapes = dynamic_shapes(module, examples)
     try:
-        with _LOCK, _quiet(), _backward_rules(seen), _hooks_that_only_look(module, hooked):
+        with _LOCK, _quiet(), _plain_paths(), _backward_rules(seen), _hooks_that_only_look(module, hooked):
             program = torch.export.export(module, examples.args, examples.kwargs, dynamic_shapes=shapes, strict=False)
     except errors.N2D2Error:
         raise

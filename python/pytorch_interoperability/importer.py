@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 
 from n2d2 import errors
 from n2d2._engine import engine
+from pytorch_interoperability.builder import Builder, MissingOperator, Stored
 from pytorch_interoperability.handlers import HANDLERS
 from pytorch_interoperability.handlers.axes import Moved, back, front
 from pytorch_interoperability.handlers.creation import Drawn, Filled
@@ -16,35 +16,18 @@ from pytorch_interoperability.handlers.moving import call_moved
 from pytorch_interoperability.handlers.registry import UnsupportedArgument, flattened
 from pytorch_interoperability.imported import Imported, Leaf, memory_order
 from pytorch_interoperability.mutation import is_mutable, read_afterwards
-from pytorch_interoperability.places import location_of, said
+from pytorch_interoperability.places import said
 
 INPUT_TYPES = {torch.float32: "float32", torch.int64: "int64", torch.int32: "int32", torch.bool: "float32"}
 
 
-class MissingOperator(Exception):
-    """The engine lacks the operator that a handler asks for."""
-
-
-class Stored:
-    """A parameter or buffer of the module; becomes a value of the graph, or a constant, when an operator reads it."""
-
-    def __init__(self, name: str, tensor: torch.Tensor) -> None:
-        self.name = name
-        self.tensor = tensor
-        self.is_parameter = isinstance(tensor, torch.nn.Parameter)
-
-
-class Importer:
-    """Walks the captured program once. Handlers use `node`, `tensor`, `output_shape` and the other helpers here."""
+class Importer(Builder):
+    """Walks the captured program once, calling the handler of each operator."""
 
     def __init__(self, program: Any, module: torch.nn.Module) -> None:
+        super().__init__()
         self.program = program
-        self.graph = engine.Graph()
-        self.result = Imported(self.graph, {})
-        self.target = ""
         self.problems: list[str] = []
-        self._env: dict[Any, Any] = {}
-        self._current: Any = None
         self._names = {id(t): n for n, t in [*module.named_parameters(), *module.named_buffers()]}
         self._values: dict[str, Any] = {}
 
@@ -63,80 +46,6 @@ class Importer:
                 self._outputs(node)
         self.result.out_spec = self.program.call_spec.out_spec
         return self.result
-
-    # What handlers use.
-
-    def node(self, op: str, inputs: list[Any], attributes: dict[str, Any] | None = None) -> Any:
-        """Adds an operator and returns its first output."""
-        return self.nodes(op, inputs, attributes)[0]
-
-    def nodes(self, op: str, inputs: list[Any], attributes: dict[str, Any] | None = None) -> list[Any]:
-        """Adds an operator and returns its outputs."""
-        path, place = location_of(self._current)
-        values = [None if x is None else self.tensor(x) for x in inputs]
-        try:
-            return list(self.graph.node(op, values, attributes or {}, path=path, location=place))
-        except errors.UnsupportedError as problem:
-            if str(problem).startswith("there is no operator"):
-                raise MissingOperator from problem
-            raise
-
-    def tensor(self, value: Any) -> Any:
-        """A number, a constant or a filled tensor as a value, a value as it is."""
-        if isinstance(value, Filled):
-            number = self.constant(np.full([1] * len(value.shape), value.number, np.float32))
-            return self.node("Expand", [number], {"shape": [-1 if extent < 0 else extent for extent in value.shape]})
-        if isinstance(value, Drawn):
-            raise UnsupportedArgument("a random mask that is no factor of a product")
-        if isinstance(value, torch.Tensor):
-            whole = value.dtype in (torch.int64, torch.int32)
-            return self.constant(value.detach().numpy() if whole else value.detach().float().numpy())
-        return self.constant(np.asarray(value, np.float32)) if isinstance(value, bool | int | float) else value
-
-    def constant(self, array: np.ndarray) -> Any:
-        return self.graph.constant(np.ascontiguousarray(array))
-
-    def filled(self, extent: int, number: float) -> Any:
-        return self.constant(np.full(extent, number, np.float32))
-
-    def scratch_buffer(self, extent: int) -> Any:
-        """State that nobody sees, where the module keeps none."""
-        return self.graph.buffer(f"~{self._current.name}.{len(self.result.tensors)}.{len(self.graph.buffers)}", [extent])
-
-    def output_shape(self, index: int | None = None) -> list[int]:
-        """Extents of the current node's result, or of one of its results; -k is k times the rows."""
-        value = self._current.meta["val"]
-        return self.extents((value if index is None else value[index]).shape)
-
-    def output_dtype(self) -> torch.dtype:
-        """Torch's dtype of the current node's result."""
-        dtype: torch.dtype = self._current.meta["val"].dtype
-        return dtype
-
-    def output_count(self) -> int:
-        """How many results the current node has."""
-        return len(self._current.meta["val"])
-
-    def is_read(self, index: int) -> bool:
-        """Whether anything reads that result of the current node."""
-        return any(user.args[1] == index and user.users for user in self._current.users)
-
-    def extents(self, shape: Any) -> list[int]:
-        """The engine's extents for torch's."""
-        extents = []
-        for axis, extent in enumerate(shape):
-            if isinstance(extent, int):
-                is_rows = self.result.fixed_rows is not None and axis == 0 and extent == self.result.fixed_rows
-                extents.append(-1 if is_rows else extent)
-            else:
-                extents.append(_multiple_of_rows(extent.node.expr))
-        return extents
-
-    def mark_random(self) -> None:
-        """The forward draws random numbers."""
-        self.result.is_random = True
-
-    # The walk.
 
     def _find_rows(self, names: set[str]) -> None:
         """The batch is the first axis of the first input that has a symbolic one; without any it is fixed."""
@@ -250,29 +159,47 @@ class Importer:
         if mutates and isinstance(arguments[0], Stored):
             self._write(node, arguments)
             return
-        if not mutates and self._can_fold(node, everything):
-            self._env[node] = node.target(*[self._folded(a) for a in arguments], **{k: self._folded(v) for k, v in options.items()})
+        if "out" in options:
+            self._refuse_write(options["out"])
+        if self._can_fold(node, everything):
+            fixed = [self._folded(a) for a in arguments]
+            if mutates:
+                fixed[0] = fixed[0].clone()
+            self._set(node, node.target(*fixed, **{k: self._folded(v) for k, v in options.items()}), mutates)
             return
         handler = HANDLERS.get(self.target)
         if handler is None:
             self.problems.append(said(self._short(), node))
             return
-        value = node.meta.get("val")
-        if isinstance(value, torch.Tensor) and value.is_floating_point() and value.dtype != torch.float32:
-            raise UnsupportedArgument(f"a result of {value.dtype}; compute in float32")
-        arguments = [self._readable(a) for a in arguments]
-        options = {k: self._readable(v) for k, v in options.items()}
-        self._env[node] = call_moved(self, handler, arguments, options)
+        computes = handler.moves == "pointwise"
+        arguments = [self._readable(a, computes) for a in arguments]
+        options = {k: self._readable(v, computes) for k, v in options.items()}
+        result = call_moved(self, handler, arguments, options)
+        self._check_result(node.meta.get("val"), computes)
+        self._set(node, result, mutates)
+
+    def _set(self, node: Any, result: Any, mutates: bool) -> None:
+        self._env[node] = result
         if mutates:
             if read_afterwards(node):
                 raise UnsupportedArgument("another view of the same tensor read afterwards; use the form that is not in place")
-            self._env[node.args[0]] = self._env[node]
+            self._env[node.args[0]] = result
+
+    def _check_result(self, value: Any, computes: bool) -> None:
+        if not isinstance(value, torch.Tensor):
+            return
+        if (value.is_floating_point() and value.dtype != torch.float32) or (computes and value.dtype not in (torch.float32, torch.bool)):
+            raise UnsupportedArgument(f"a result of {value.dtype}; compute in float32")
+        if sum(extent < 0 for extent in self.extents(value.shape)) > 1:
+            raise UnsupportedArgument(f"a result of shape {self.extents(value.shape)}, which grows with the square of the batch")
 
     def _take_item(self, node: Any) -> None:
         items = self._env.get(node.args[0], _MISSING)
         if items is _MISSING:
             return
         if items[node.args[1]] is None:
+            if not node.users:
+                return
             self.problems.append(said(f"result {node.args[1]} of {node.args[0].target}", node))
             return
         self._env[node] = items[node.args[1]]
@@ -283,8 +210,13 @@ class Importer:
             self.result.counters.append(stored.name)
             self._env[node] = stored
             return
-        kind = "parameter" if stored.is_parameter else "buffer"
-        raise UnsupportedArgument(f"the {kind} '{stored.name}' written in forward")
+        self._refuse_write(stored)
+
+    def _refuse_write(self, target: Any) -> None:
+        if not isinstance(target, Stored):
+            raise UnsupportedArgument("out=; use the result")
+        kind = "parameter" if target.is_parameter else "buffer"
+        raise UnsupportedArgument(f"the {kind} '{target.name}' written in forward")
 
     def _can_fold(self, node: Any, everything: list[Any]) -> bool:
         """Whether the result is the same numbers in every step: nothing but constants and buffers flows in, nothing is drawn."""
@@ -303,16 +235,22 @@ class Importer:
             return argument.tensor.detach()
         return argument
 
-    def _readable(self, argument: Any) -> Any:
-        """Parameters and buffers as values; those that are no floats as constants."""
+    def _readable(self, argument: Any, as_float: bool) -> Any:
+        """Parameters and buffers as values; those that are no floats as constants. `as_float`: whole numbers, exact up to 2**24, too."""
         if isinstance(argument, list):
-            return [self._readable(a) for a in argument]
+            return [self._readable(a, as_float) for a in argument]
+        if isinstance(argument, engine.Value) and as_float and argument.dtype != "float32":
+            return self.node("Cast", [argument], {"to": "float32"})
+        if isinstance(argument, Stored) and not argument.tensor.is_floating_point():
+            argument = self._folded(argument)
         if isinstance(argument, torch.Tensor):
-            return self.tensor(argument) if argument.is_floating_point() else argument
+            if not (as_float or argument.is_floating_point()):
+                return argument
+            value = self.tensor(argument.float())
+            self._fixed[value] = argument
+            return value
         if not isinstance(argument, Stored):
             return argument
-        if not argument.tensor.is_floating_point():
-            return self._folded(argument)
         if argument.name not in self._values:
             self._values[argument.name] = self._stored_value(argument)
         return self._values[argument.name]
@@ -368,17 +306,6 @@ def _torch_order(g: Importer, moved: Moved) -> tuple[list[int] | None, Any]:
     """The permutation that puts a value with the batch in front into torch's order, and that value."""
     value, order = front(g, moved)
     return [order.index(axis) for axis in range(len(order))], value
-
-
-def _multiple_of_rows(expression: Any) -> int:
-    """-k for k times the batch, the number itself when it does not depend on the batch."""
-    if expression.is_Integer:
-        return int(expression)
-    symbols = list(expression.free_symbols)
-    multiple = expression / symbols[0] if len(symbols) == 1 else expression
-    if not multiple.is_Integer:
-        raise UnsupportedArgument(f"an extent of {expression}, which is no multiple of the batch")
-    return -int(multiple)
 
 
 __all__ = ["Importer"]

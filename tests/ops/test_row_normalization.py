@@ -1,9 +1,10 @@
-"""LayerNormalization, RMSNormalization, GroupNormalization and InstanceNormalization."""
+"""Normalisations that need no batch: Layer-, RMS-, Group-, Instance- and LpNormalization, LRN."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 import torch.nn.functional as F
 from harness import Case, check
 
@@ -155,6 +156,31 @@ def test_between_convolutions():
     check(build, Case([["N", 3, 8, 9], [6, 3, 3, 3], [6], [6], [4, 6, 2, 2]], reference, rows=(1, 7)))
 
 
+LOCAL = {  # of one row, size, alpha, beta, bias
+    "usual": ((6, 5, 4), 5, 1e-4, 0.75, 1.0),
+    "strong": ((17, 3, 7), 3, 2.0, 0.75, 2.0),
+    "one channel": ((1, 4, 4), 3, 0.5, 0.5, 1.0),
+    "alone": ((5, 3, 3), 1, 1.0, 1.0, 0.5),
+    "wide": ((4, 6, 5), 9, 3.0, 0.6, 1.0),
+    "line": ((9, 7), 5, 1.5, 0.75, 1.0),
+    "volume": ((8, 2, 3, 4), 3, 1.5, 0.75, 1.0),
+}
+
+
+@pytest.mark.parametrize("name", LOCAL)
+def test_local_response_normalization(name):
+    shape, size, alpha, beta, bias = LOCAL[name]
+    attributes = {"size": size, "alpha": alpha, "beta": beta, "bias": bias}
+    check("LRN", Case([["N", *shape]], lambda x: F.local_response_norm(x, size, alpha, beta, bias), attributes))
+
+
+@pytest.mark.parametrize(("shape", "axis"), [((5,), -1), ((7, 9), 1), ((3, 5, 6), 1), ((3, 5, 6), 2), ((16, 1, 4), 3), ((33, 2, 2), 1)])
+@pytest.mark.parametrize("p", [1, 2])
+def test_lp_normalization(shape, axis, p):
+    reference = lambda x: x / torch.linalg.vector_norm(x, p, dim=axis, keepdim=True)  # noqa: E731
+    check("LpNormalization", Case([["N", *shape]], reference, {"axis": axis, "p": p}))
+
+
 @pytest.mark.parametrize(
     ("op", "inputs", "attributes", "match"),
     [
@@ -162,13 +188,17 @@ def test_between_convolutions():
         ("GroupNormalization", [[-1, 6, 8], [6]], {"num_groups": 4}, "num_groups 4 does not divide the 6 channels"),
         ("GroupNormalization", [[-1, 6, 8], None, [6]], {}, "a bias needs a scale"),
         ("InstanceNormalization", [[-1, 6]], {}, "expected at least 3 axes"),
+        ("LRN", [[-1, 6]], {}, "expected at least 3 axes"),
+        ("LRN", [[-1, 6, 2]], {"size": 0}, "size 0, expected at least 1"),
+        ("LpNormalization", [[-1, 6]], {"p": 3}, "p 3, expected 1 or 2"),
+        ("LpNormalization", [[-1, 6]], {"axis": 0}, "over the axis of the batch"),
     ],
 )
 def test_bad_groups_are_named(op, inputs, attributes, match):
     g = engine.Graph()
     x = g.input("x", inputs[0])
     parameters = [None if s is None else g.parameter(f"p{i}", s) for i, s in enumerate(inputs[1:])]
-    with pytest.raises((errors.ShapeError, errors.ValueError), match=match):
+    with pytest.raises((errors.ShapeError, errors.ValueError, errors.UnsupportedError), match=match):
         g.node(op, [x, *parameters], attributes)
 
 

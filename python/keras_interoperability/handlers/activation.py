@@ -96,12 +96,28 @@ def leaky_relu(capture: Any, op: Any, x: Any) -> Planes:
     return relu(capture, capture.value(x), float(op.negative_slope))
 
 
-@operation("Elu", "Celu")
+@operation("Elu")
 def elu(capture: Any, op: Any, x: Any) -> Planes:
-    return capture.value(x).map(type(op).__name__, {"alpha": float(op.alpha)})
+    return capture.value(x).map("Elu", {"alpha": float(op.alpha)})
 
 
-@operation("Selu", "Softplus", "Softsign", "Mish")
+@operation("Celu")
+def celu(capture: Any, op: Any, x: Any) -> Planes:
+    """In Keras' own steps, both of which pass the gradient on at 0."""
+    x = capture.value(x)
+    below = join(capture, "Div", join(capture, "Min", x, 0.0), float(op.alpha)).map("Expm1")
+    return join(capture, "Add", join(capture, "Max", x, 0.0), join(capture, "Mul", below, float(op.alpha)))
+
+
+@operation("Selu")
+def selu(capture: Any, op: Any, x: Any) -> Planes:
+    """In steps, as TensorFlow's gradient at 0 is that of the upper branch and the operator's that of the lower one."""
+    x = capture.value(x)
+    below = join(capture, "Mul", join(capture, "Min", x, 0.0).map("Expm1"), 1.6732632423543772)
+    return join(capture, "Mul", _choose(capture, join(capture, "Less", x, 0.0), below, x), 1.0507009873554805)
+
+
+@operation("Softplus", "Softsign", "Mish")
 def same_name(capture: Any, op: Any, x: Any) -> Planes:
     return capture.value(x).map(type(op).__name__)
 

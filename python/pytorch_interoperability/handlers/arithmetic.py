@@ -10,9 +10,12 @@ from pytorch_interoperability.handlers.registry import UnsupportedArgument, hand
 
 PLAIN = {
     "abs": "Abs",
+    "absolute": "Abs",
     "neg": "Neg",
+    "negative": "Neg",
     "exp": "Exp",
     "log": "Log",
+    "expm1": "Expm1",
     "log1p": "Log1p",
     "sqrt": "Sqrt",
     "reciprocal": "Reciprocal",
@@ -36,7 +39,7 @@ def add(g: Any, a: Any, b: Any, alpha: float = 1) -> Any:
     return g.node("Add", [a, _scaled(g, b, alpha)])
 
 
-@handles("sub.Tensor", "sub_.Tensor", "sub.Scalar", moves="pointwise")
+@handles("sub.Tensor", "sub_.Tensor", "sub.Scalar", "subtract.Tensor", moves="pointwise")
 def sub(g: Any, a: Any, b: Any, alpha: float = 1) -> Any:
     return g.node("Sub", [a, _scaled(g, b, alpha)])
 
@@ -46,7 +49,7 @@ def rsub(g: Any, a: Any, b: Any, alpha: float = 1) -> Any:
     return g.node("Sub", [b, _scaled(g, a, alpha)])
 
 
-@handles("mul.Tensor", "mul_.Tensor", "mul.Scalar", moves="pointwise")
+@handles("mul.Tensor", "mul_.Tensor", "mul.Scalar", "multiply.Tensor", moves="pointwise")
 def mul(g: Any, a: Any, b: Any) -> Any:
     for x, drawn in ((a, b), (b, a)):
         if isinstance(drawn, Drawn):
@@ -54,7 +57,7 @@ def mul(g: Any, a: Any, b: Any) -> Any:
     return g.node("Mul", [a, b])
 
 
-@handles("div.Tensor", "div_.Tensor", "div.Scalar", moves="pointwise")
+@handles("div.Tensor", "div_.Tensor", "div.Scalar", "divide.Tensor", "true_divide.Tensor", moves="pointwise")
 def div(g: Any, a: Any, b: Any) -> Any:
     if isinstance(a, Drawn):
         return a.scaled(1.0 / _number(b))

@@ -11,6 +11,9 @@ import torch
 from pytorch_interoperability.handlers.dropout import dropout
 from pytorch_interoperability.handlers.registry import UnsupportedArgument, handles
 
+LOWEST = -1e30
+"""Below every score that counts."""
+
 
 @handles("scaled_dot_product_attention")
 def attention(
@@ -35,15 +38,22 @@ def attention(
     if is_causal:
         length, past = query.shape[-2], key.shape[-2]
         scores = g.node("Add", [scores, g.constant(np.triu(np.full((length, past), -np.inf, np.float32), 1))])
-    if attn_mask is not None:
-        scores = _masked(g, scores, attn_mask)
-    weights = g.node("Softmax", [scores], {"axis": -1})
+    weights = _softmax(g, scores, attn_mask)
     return g.node("MatMul", [dropout(g, weights, dropout_p, dropout_p > 0), value])
 
 
-def _masked(g: Any, scores: Any, mask: Any) -> Any:
-    if isinstance(mask, torch.Tensor) and mask.dtype == torch.bool:
-        if not bool(mask.any(-1).all()):
-            raise UnsupportedArgument("an attn_mask that leaves a query without any key")
-        return g.node("Add", [scores, g.constant(np.where(mask.numpy(), 0.0, -np.inf).astype(np.float32))])
-    return g.node("Add", [scores, mask])
+def _softmax(g: Any, scores: Any, mask: Any) -> Any:
+    """Softmax over the keys that the mask lets through; a query without any key gets zeros, as in torch."""
+    if mask is None:
+        return g.node("Softmax", [scores], {"axis": -1})
+    fixed = g.numbers_of(mask)
+    if fixed is not None and fixed.dtype == torch.bool:
+        fixed = torch.where(fixed, 0.0, -math.inf)
+    if fixed is not None and bool((fixed > LOWEST).any(-1).all()):
+        return g.node("Softmax", [g.node("Add", [scores, g.constant(fixed.numpy())])], {"axis": -1})
+    if g.is_mask(mask):
+        weights = g.node("Softmax", [g.node("Where", [mask, scores, LOWEST])], {"axis": -1})
+        return g.node("Where", [mask, weights, 0.0])
+    has_key = g.node("Greater", [g.node("ReduceMax", [mask], {"axes": [len(mask.shape) - 1], "keepdims": 1}), LOWEST])
+    masked = g.node("Where", [has_key, g.node("Add", [scores, mask]), 0.0])
+    return g.node("Where", [has_key, g.node("Softmax", [masked], {"axis": -1}), 0.0])

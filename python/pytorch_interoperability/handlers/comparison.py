@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from pytorch_interoperability.handlers.registry import handles
 
 COMPARED = {"eq": "Equal", "lt": "Less", "gt": "Greater", "le": "LessOrEqual", "ge": "GreaterOrEqual"}
@@ -13,18 +11,12 @@ COMPARED = {"eq": "Equal", "lt": "Less", "gt": "Greater", "le": "LessOrEqual", "
 
 @handles(*[f"{name}.{kind}" for name in COMPARED for kind in ("Scalar", "Tensor")], moves="pointwise")
 def compare(g: Any, a: Any, b: Any) -> Any:
-    return g.node(COMPARED[g.target.split(".")[1]], [_float(g, a), _float(g, b)])
+    return g.node(COMPARED[g.target.split(".")[1]], [a, b])
 
 
 @handles("ne.Scalar", "ne.Tensor", moves="pointwise")
 def differ(g: Any, a: Any, b: Any) -> Any:
-    return g.node("Not", [g.node("Equal", [_float(g, a), _float(g, b)])])
-
-
-def _float(g: Any, x: Any) -> Any:
-    """Whole numbers, such as tokens, as float32; exact up to 2**24."""
-    is_value = not isinstance(x, torch.Tensor) and hasattr(x, "dtype")
-    return g.node("Cast", [x], {"to": "float32"}) if is_value and x.dtype != "float32" else x
+    return g.node("Not", [g.node("Equal", [a, b])])
 
 
 @handles("logical_not", "bitwise_not", moves="pointwise")

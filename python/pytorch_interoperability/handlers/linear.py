@@ -54,7 +54,7 @@ def baddbmm(g: Any, c: Any, a: Any, b: Any, *, beta: float = 1, alpha: float = 1
     return g.node("Add", [c if beta == 1 else g.node("Mul", [c, float(beta)]), product])
 
 
-@handles("matmul", moves="own")
+@handles("matmul", "mv", "dot", "vdot", moves="own")
 def matmul(g: Any, a: Any, b: Any) -> Any:
     if isinstance(a, Moved) or isinstance(b, Moved):
         if len(a.shape) > 2 and len(b.shape) == 2 and not isinstance(b, Moved):

@@ -44,7 +44,7 @@ def permute(g: Any, x: Any, dims: Any) -> Any:
     return transposed(g, x, [d % len(x.shape) for d in dims])
 
 
-@handles("transpose.int", "swapaxes", "t", "numpy_T", "mT", moves="own")
+@handles("transpose.int", "swapaxes", "swapdims", "t", "numpy_T", "mT", moves="own")
 def transpose(g: Any, x: Any, dim0: int = -2, dim1: int = -1) -> Any:
     perm = list(range(len(x.shape)))
     if len(perm) > 1:
@@ -52,7 +52,7 @@ def transpose(g: Any, x: Any, dim0: int = -2, dim1: int = -1) -> Any:
     return transposed(g, x, perm)
 
 
-@handles("movedim.int", "movedim.intlist", moves="own")
+@handles("movedim.int", "movedim.intlist", "moveaxis.int", "moveaxis.intlist", moves="own")
 def movedim(g: Any, x: Any, source: Any, destination: Any) -> Any:
     rank = len(x.shape)
     sources = [s % rank for s in ([source] if isinstance(source, int) else source)]
@@ -71,7 +71,7 @@ def transposed(g: Any, x: Any, perm: list[int]) -> Any:
     return permuted(g, x, perm)
 
 
-@handles("cat", "concat", moves="axis")
+@handles("cat", "concat", "concatenate", moves="axis")
 def cat(g: Any, tensors: Any, dim: int = 0) -> Any:
     parts = [x for x in tensors if x.shape != [0]]  # torch lets an empty tensor of rank 1 pass
     axis = dim % len(parts[0].shape)
@@ -104,6 +104,15 @@ def expand(g: Any, x: Any, *arguments: Any, **options: Any) -> Any:
     if isinstance(x, Moved):
         raise UnsupportedArgument("the batch on another axis than 0")
     return g.node("Expand", [x], {"shape": [-1 if extent < 0 else extent for extent in extents]})
+
+
+@handles("broadcast_tensors")
+def broadcast_tensors(g: Any, tensors: Any) -> list[Any]:
+    shapes = [g.output_shape(i) for i in range(g.output_count())]
+    return [
+        x if list(x.shape) == shape else g.node("Expand", [x], {"shape": [-1 if extent < 0 else extent for extent in shape]})
+        for x, shape in zip(tensors, shapes, strict=True)
+    ]
 
 
 @handles("repeat", "tile")

@@ -38,6 +38,8 @@ std::vector<OpDef> definitions() {
       group_normalization(),
       group_normalization_grad(),
       instance_normalization(),
+      lrn(),
+      lp_normalization(),
       resample(),
       resize(),
       adaptive_average_pool(),

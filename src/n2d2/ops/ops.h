@@ -46,6 +46,8 @@ OpDef rms_normalization_grad();
 OpDef group_normalization();
 OpDef group_normalization_grad();
 OpDef instance_normalization();
+OpDef lrn();
+OpDef lp_normalization();
 OpDef resample();
 OpDef resize();
 OpDef adaptive_average_pool();

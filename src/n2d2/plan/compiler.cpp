@@ -27,6 +27,7 @@ double flops_per_row(const ir::Node& node) {
     return 2 * k * count(node.output_shape());
   }
   if (op == "MatMul") return 2 * count(node.output_shape()) * static_cast<double>(node.input_shape(0)[node.input_shape(0).rank() - 1].size);
+  if (op.find("Recurrence") != std::string::npos) return 2 * count(node.input_shape(1)) * static_cast<double>(node.input_shape(0)[1].size);
   if (op.find("Conv") == std::string::npos) return 0;
   const bool is_weight = op.ends_with("ConvGradWeight");
   const bool is_pooled = node.attributes().has("conv_output");

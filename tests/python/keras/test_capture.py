@@ -154,6 +154,18 @@ def test_the_modes_of_nested_calls_are_keras_own():
     _trained_alike(make, *_data((4,), (2,)))
 
 
+def test_masks():
+    def make():
+        tokens = keras.Input((7, 4))
+        x = layers.Masking()(tokens)
+        x = layers.GlobalAveragePooling1D()(layers.Dense(5)(x))
+        return keras.Model(tokens, layers.Dense(2)(x))
+
+    (values,) = _data((7, 4))
+    values[:, 5:] = 0.0
+    _trained_alike(make, values, *_data((2,)))
+
+
 @pytest.mark.parametrize("rank", [1, 2])
 def test_channels_first(rank):
     """What TensorFlow itself cannot run on a CPU in this layout is compared with the channels-last twin."""

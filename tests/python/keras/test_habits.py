@@ -257,6 +257,28 @@ def test_saliency_and_traced_calls_leave_the_weights_alone():
     assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
 
 
+def own_loop(m):
+    """A few steps of one's own between two fits, with a rate that depends on the count of updates."""
+    x, y = tf.constant(X[:16]), tf.constant(CLASSES[:16])
+    m.compile(keras.optimizers.SGD(keras.optimizers.schedules.ExponentialDecay(0.1, 4, 0.5)), **COMPILED)
+
+    def step():
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(y, m(x, training=True)))
+        m.optimizer.apply(tape.gradient(loss, [v.value for v in m.trainable_variables]), m.trainable_variables)
+
+    fit(m, epochs=1, shuffle=False)
+    step()
+    traced = tf.function(step)
+    traced()
+    traced()
+    return [fit(m, epochs=1, shuffle=False), int(m.optimizer.iterations)]
+
+
+def test_loops_of_ones_own():
+    same(own_loop)
+
+
 # State.
 
 

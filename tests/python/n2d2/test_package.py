@@ -169,6 +169,17 @@ class TestDeepNetCell:
         with pytest.raises(KeyError, match="fc9"):
             deepnet["fc9"]
 
+    def test_macs(self):
+        graph = engine.Graph()
+        x, heads, r = graph.input("x", [-1, 5, 8]), graph.parameter("heads", [1, 8, 12]), graph.parameter("r", [12, 3])
+        (projected,) = graph.node("MatMul", [x, heads], path="project")
+        graph.output(graph.node("LSTMRecurrence", [projected, r], path="lstm")[0])
+        network = engine.Network(2)
+        network.set_graph("evaluate", graph)
+        deepnet = n2d2.cells.DeepNetCell("net", network, graph)
+        assert deepnet["project"].macs == 5 * 8 * 12
+        assert deepnet["lstm"].macs == 5 * 12 * 3
+
     def test_weights(self):
         deepnet = net()
         weights = deepnet["fc1"].get_weights()

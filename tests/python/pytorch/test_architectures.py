@@ -11,17 +11,12 @@ from one_step import check_one_step, shaken_copy, train
 from parity import Twin
 
 import pytorch_interoperability as interop
-from n2d2 import errors
 
 SLOW = {"vgg", "resnet_bottleneck", "mnasnet", "inception_v3", "gpt_plain", "transformer_norm_first", "dcgan_discriminator", "unet"}
 """Close to another that is tested in every run."""
 
-AWAITED = {"alexnet", "unet_bilinear", "text_cnn", "lstm", "lstm_time_first", "gru", "gpt_plain"}
-"""Need an operator that the engine lacks."""
-SUPPORTED = [name for name in ARCHITECTURES if name not in AWAITED]
 
-
-@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in SUPPORTED])
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in ARCHITECTURES])
 def test_one_step(name):
     torch.manual_seed(0)
     architecture = ARCHITECTURES[name]
@@ -29,7 +24,7 @@ def test_one_step(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SUPPORTED)
+@pytest.mark.parametrize("name", list(ARCHITECTURES))
 def test_ten_steps(name):
     torch.manual_seed(1)
     architecture = ARCHITECTURES[name]
@@ -41,10 +36,3 @@ def test_ten_steps(name):
     for i, (a, b, c) in enumerate(zip(train(block, batches, 0.1), train(net, batches, 0.1), train(twin, batches, 0.1), strict=True)):
         for key in b:
             rule.check(a[key], b[key], c[key], f"step {i}, {key}")
-
-
-@pytest.mark.parametrize("name", sorted(AWAITED))
-def test_what_is_missing_is_refused_by_name(name):
-    architecture = ARCHITECTURES[name]
-    with pytest.raises(errors.UnsupportedError, match=r"not supported:\n  \w+.* \(.*\w+\.py:\d+\)"):
-        interop.wrap(architecture.make(), example_inputs=architecture.inputs(3))

@@ -9,6 +9,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from one_step import check_one_step, loss_of, tensors_of
+from torch.utils.checkpoint import checkpoint
 
 import pytorch_interoperability as interop
 from n2d2 import errors
@@ -179,8 +180,9 @@ def _late(net, x):
         (lambda net, x: torch.cat([x, x]), "the batch"),
         (lambda net, x: x.double() * 2, "torch.float64"),
         (lambda net, x: (net.fc(x), x > 0), "output of torch.bool"),
-        (lambda net, x: net.fc.weight * 1, "no output"),
-        (lambda net, x: x @ x.t(), "square of the batch|batch"),
+        (lambda net, x: x @ x.t(), "square of the batch"),
+        (lambda net, x: F.one_hot((x[:, 0] > 0).long() + 1, 3) * x[:, :3], "torch.int64"),
+        (lambda net, x: torch.add(x, x, out=torch.empty(0)), "out="),
     ],
 )
 def test_what_would_be_lost_is_refused(function, match):
@@ -216,6 +218,40 @@ def test_in_place_operators_that_nobody_else_sees():
 
     torch.manual_seed(4)
     check_one_step(InPlace(), torch.randn(3, 4))
+
+
+def test_checkpoints_inside_run_as_plain_operators():
+    class Saving(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(4, 4)
+
+        def forward(self, x):
+            y = checkpoint(lambda t: torch.tanh(self.fc(t)), x, use_reentrant=False)
+            return checkpoint(lambda t: self.fc(t).relu(), y, use_reentrant=reentrant)
+
+    torch.manual_seed(6)
+    reentrant = False
+    check_one_step(Saving(), torch.randn(3, 4))
+    reentrant = True
+    with pytest.raises(errors.UnsupportedError, match="use_reentrant=True; use False"):
+        interop.wrap(Saving(), (3, 4))
+
+
+def test_problems_of_evaluation_come_with_eval():
+    class Evaluated(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(4, 4)
+
+        def forward(self, x):
+            return self.fc(x) if self.training else torch.digamma(self.fc(x))
+
+    block = interop.wrap(Evaluated(), (2, 4))
+    with pytest.raises(errors.UnsupportedError, match="digamma"):
+        block.eval()
+    assert block.training
+    assert block(torch.zeros(3, 4)).shape == (3, 4)
 
 
 def test_spectral_norm_runs_in_evaluation_alone():

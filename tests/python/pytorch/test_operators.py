@@ -253,10 +253,90 @@ def test_convolutions_and_pools():
     )
 
 
+def test_resizing_and_padding():
+    torch.manual_seed(11)
+    check(
+        lambda x, w: [
+            F.interpolate(x, scale_factor=2),
+            F.interpolate(x, size=(7, 3)),
+            F.interpolate(x, scale_factor=1.7, mode="nearest-exact"),
+            F.interpolate(x, scale_factor=2, mode="bilinear"),
+            F.interpolate(x, size=(9, 4), mode="bilinear", align_corners=True),
+            F.interpolate(x, scale_factor=1.3, mode="bilinear"),
+            F.interpolate(x, scale_factor=2, mode="bicubic"),
+            F.interpolate(x, size=(3, 9), mode="bicubic", align_corners=True),
+            F.adaptive_avg_pool2d(x, (2, 4)),
+            F.adaptive_max_pool2d(x, (3, 2)),
+            F.adaptive_max_pool2d(x, 1),
+            F.pad(x, (2, 1, 1, 2), mode="reflect"),
+            F.pad(x, (2, 1, 1, 2), mode="replicate"),
+            F.pad(x, (2, 1, 1, 2), mode="circular"),
+            nn.ReflectionPad2d(1)(x) * 2,
+            nn.ZeroPad2d((1, 0, 2, 1))(x) + 1,
+        ],
+        torch.randn(3, 2, 5, 6),
+    )
+    check(
+        lambda x, w: [
+            F.interpolate(x, scale_factor=2, mode="linear"),
+            F.interpolate(x, size=3),
+            F.pad(x, (1, 2), mode="reflect"),
+            F.adaptive_max_pool1d(x, 2),
+        ],
+        torch.randn(3, 2, 7),
+    )
+
+
+def test_einsum_and_losses():
+    torch.manual_seed(12)
+    check(
+        lambda x, w: [
+            torch.einsum("bij,bkj->bik", x, x),
+            torch.einsum("bij,jk->bki", x, w),
+            torch.einsum("bij,bij->b", x, x),
+            torch.einsum("bij->bji", x),
+            torch.einsum("bij->b", x),
+            F.mse_loss(x, w[None, :, :4].expand_as(x)),
+            F.l1_loss(x, w[:, :4] * x, reduction="sum"),
+            F.binary_cross_entropy_with_logits(x, x.detach().sigmoid(), reduction="none"),
+        ],
+        torch.randn(3, 4, 4),
+        4,
+        6,
+    )
+
+
+class Language(nn.Module):
+    """Computes its own loss, as many language models do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding, self.fc = nn.Embedding(7, 5), nn.Linear(5, 7)
+
+    def forward(self, tokens: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        logits = self.fc(torch.tanh(self.embedding(tokens)))
+        chosen = logits.gather(2, tokens.unsqueeze(-1))
+        return logits, F.cross_entropy(logits.view(-1, 7), targets.view(-1)) + (F.one_hot(tokens, 7) * logits).sum() + chosen.mean()
+
+
+def test_a_loss_inside_forward():
+    torch.manual_seed(13)
+    targets = torch.randint(0, 7, (4, 3))
+    targets[0, 1] = -100
+    check_one_step(Language(), torch.randint(0, 7, (4, 3)), targets)
+
+
 def test_norms():
     torch.manual_seed(8)
     norms = nn.ModuleList(
         [nn.LayerNorm((5, 6)), nn.LayerNorm(6, elementwise_affine=False), nn.RMSNorm(6), nn.BatchNorm2d(4, affine=False), nn.LayerNorm(6)]
+        + [
+            nn.GroupNorm(2, 4),
+            nn.GroupNorm(4, 4, affine=False),
+            nn.InstanceNorm2d(4),
+            nn.InstanceNorm2d(4, affine=True),
+            nn.LocalResponseNorm(3),
+        ]
     )
 
     class Norms(nn.Module):
@@ -279,15 +359,29 @@ def test_attention():
             super().__init__()
             self.first = nn.MultiheadAttention(8, 2, batch_first=True)
             self.second = nn.MultiheadAttention(8, 4)
+            self.third = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 12, dropout=0.0, batch_first=True), 1)
+            self.third.requires_grad_(False)
 
         def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
             y, weights = self.first(x, x, x)
             z, _ = self.second(x.transpose(0, 1), x.transpose(0, 1), x.transpose(0, 1), attn_mask=~mask, need_weights=False)
             q = x.view(-1, 4, 2, 4).transpose(1, 2)
             causal = F.scaled_dot_product_attention(q, q, q, is_causal=True, scale=0.3)
-            return [y, weights, z.transpose(0, 1), causal, F.scaled_dot_product_attention(q, q, q, attn_mask=mask)]
+            keep = (x[:, :, 0] < 0.5).view(-1, 1, 1, 4)
+            padded = self.third(x, src_key_padding_mask=x[:, :, 1] > 0.5)
+            return [
+                y,
+                weights,
+                z.transpose(0, 1),
+                causal,
+                padded,
+                F.scaled_dot_product_attention(q, q, q, attn_mask=mask),
+                F.scaled_dot_product_attention(q, q, q, attn_mask=keep),
+            ]
 
-    check_one_step(Attention(), torch.randn(3, 4, 8))
+    x = torch.randn(3, 4, 8)
+    x[:2, 0, 0], x[2, :, 0], x[:, 0, 1] = 0, 1, 0  # `keep` leaves the last row without a key, the padding does not
+    check_one_step(Attention(), x)
 
 
 @pytest.mark.parametrize("dim", [0, 1])

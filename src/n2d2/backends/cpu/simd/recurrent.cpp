@@ -79,10 +79,10 @@ void gru_grad(const GruStep& s) {
     const Vec dz = of_sigmoid(dy * (get(s.y_before, row, at, n) - candidate), z);
     const Vec dn = of_tanh(dy * (1.0F - z), candidate);
     const Vec dr = of_sigmoid(dn * get(s.hidden, row, at, n), r);
-    for (const FloatRows& side : {s.dx, s.dhidden}) {
-      put(side, row, s.z + at, n, dz);
-      put(side, row, s.r + at, n, dr);
-    }
+    put(s.dx, row, s.z + at, n, dz);
+    put(s.dx, row, s.r + at, n, dr);
+    put(s.dhidden, row, s.z + at, n, dz);
+    put(s.dhidden, row, s.r + at, n, dr);
     put(s.dx, row, s.n + at, n, dn);
     put(s.dhidden, row, s.n + at, n, dn * r);
     put(s.carry, row, at, n, fma(dy, z, get(s.dy_before, row, at, n)));
