@@ -7,7 +7,7 @@ import copy
 import pytest
 import torch
 import torch.nn as nn
-from torch.utils.checkpoint import checkpoint
+from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
 from torch_twins import SHAPE, assert_alike, compare, cross_entropy, digit_batch, digit_net, shaken_copy, state_of
 
 import n2d2
@@ -360,3 +360,46 @@ def test_a_layer_replaced_between_forward_and_backward():
             return ours.named_parameters(*args, **kwargs)
 
     compare([script(Indexed(), True), script(net, False), script(twin, False)])
+
+
+def _doubled(model, x):
+    return model(torch.relu(x) * 2 - 0.5)
+
+
+SAVERS = {
+    "checkpoint": lambda model, x: checkpoint(_doubled, model, x, use_reentrant=False),
+    "checkpoint without early stop": lambda model, x: _fully_recomputed(model, x),
+    "save_on_cpu": lambda model, x: _under(torch.autograd.graph.save_on_cpu(), model, x),
+    "hooks": lambda model, x: _under(torch.autograd.graph.saved_tensors_hooks(torch.clone, torch.clone), model, x),
+}
+
+
+def _fully_recomputed(model, x):
+    with set_checkpoint_early_stop(False):
+        return checkpoint(_doubled, model, x, use_reentrant=False)
+
+
+def _under(context, model, x):
+    with context:
+        return _doubled(model, x)
+
+
+@pytest.mark.parametrize("update", ["n2d2", "torch"])
+@pytest.mark.parametrize("name", SAVERS)
+def test_inputs_that_are_saved_elsewhere(name, update):
+    """The Block's input is gone after the forward; torch hands its backward a copy."""
+
+    def script(model, is_ours):
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        for i in range(3):
+            x, y = digit_batch(i)
+            x.requires_grad_()
+            optimizer.zero_grad()
+            loss = cross_entropy(SAVERS[name](model, x), y)
+            keep = [torch.full(SHAPE, float("nan")) for _ in range(8)]  # would lie where the input lay
+            loss.backward()
+            del keep
+            optimizer.step()
+            yield state_of(model, x=x.grad)
+
+    assert_alike(script, update=update, **({"solver": n2d2.solver.SGD(0.1)} if update == "n2d2" else {}))
