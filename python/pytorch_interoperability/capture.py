@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import os
+import sys
 import threading
 import traceback
 import warnings
@@ -113,13 +115,16 @@ def _plain_paths() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
+    """Without torch's log, and without the program it writes to stderr when it fails."""
+    written = io.StringIO()
     logger = logging.getLogger("torch")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), contextlib.redirect_stderr(written):
             warnings.simplefilter("ignore")
             yield
+        sys.stderr.write(written.getvalue())
     finally:
         logger.setLevel(level)
 

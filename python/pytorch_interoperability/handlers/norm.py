@@ -6,6 +6,7 @@ from typing import Any
 
 from pytorch_interoperability.handlers.axes import Moved, last_axis_behind, settled
 from pytorch_interoperability.handlers.registry import UnsupportedArgument, handles
+from pytorch_interoperability.handlers.shape import shaped
 
 
 @handles("batch_norm")
@@ -21,6 +22,10 @@ def batch_norm(
     eps: float,
     cudnn_enabled: bool = True,
 ) -> Any:
+    if len(x.shape) == 5:  # the engine takes planes
+        flat = shaped(g, x, [*x.shape[:3], x.shape[3] * x.shape[4]])
+        y = batch_norm(g, flat, weight, bias, running_mean, running_var, training, momentum, eps)
+        return shaped(g, y, list(x.shape))
     channels = x.shape[1]
     attributes = {"epsilon": float(eps), "momentum": 1.0 - float(momentum), "training_mode": int(training), "unbiased_variance": 1}
     inputs = [

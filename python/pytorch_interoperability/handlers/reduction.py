@@ -82,6 +82,13 @@ def norm(g: Any, x: Any, p: float | None = 2, dim: Any = None, keepdim: bool = F
     return reduced(g, f"ReduceL{int(p)}", x, dim, keepdim)
 
 
+@handles("cosine_similarity")
+def cosine_similarity(g: Any, a: Any, b: Any, dim: int = 1, eps: float = 1e-8) -> Any:
+    lengths = [g.node("Clip", [reduced(g, "ReduceL2", x, dim, True)], {"min": float(eps)}) for x in (a, b)]
+    directions = [g.node("Div", [x, length]) for x, length in zip((a, b), lengths, strict=True)]
+    return reduced(g, "ReduceSum", g.node("Mul", directions), dim, False)
+
+
 @handles("var.correction", "std.correction", moves="own")
 def variance(g: Any, x: Any, dim: Any = None, *, correction: float | None = 1, keepdim: bool = False) -> Any:
     return _variance(g, x, dim, 1 if correction is None else correction, keepdim)

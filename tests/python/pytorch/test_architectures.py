@@ -14,6 +14,8 @@ import pytorch_interoperability as interop
 
 SLOW = {"vgg", "resnet_bottleneck", "mnasnet", "inception_v3", "gpt_plain", "transformer_norm_first", "dcgan_discriminator", "unet"}
 """Close to another that is tested in every run."""
+RATE = 0.01
+"""At 0.1 one element that crosses a ReLU's kink by rounding grows to 1e-2 within four steps of inception_v3, in PyTorch as here."""
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in ARCHITECTURES])
@@ -33,6 +35,6 @@ def test_ten_steps(name):
     twin = shaken_copy(net)
     block = interop.wrap(copy.deepcopy(net), example_inputs=batches[0], update="torch")
     rule = Twin()
-    for i, (a, b, c) in enumerate(zip(train(block, batches, 0.1), train(net, batches, 0.1), train(twin, batches, 0.1), strict=True)):
+    for i, (a, b, c) in enumerate(zip(*[train(n, batches, RATE) for n in (block, net, twin)], strict=True)):
         for key in b:
             rule.check(a[key], b[key], c[key], f"step {i}, {key}")

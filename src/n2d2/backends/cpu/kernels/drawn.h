@@ -1,5 +1,5 @@
-// Random numbers for the elements of a tensor. Element i, counted row-major along its logical axes, takes number i of the node's
-// sequence, so that neither memory order nor lanes nor the batch size of other runs change what is drawn.
+// Random numbers for the elements of a tensor. Element i, counted row by row as the elements of a row lie in memory, takes number i of the
+// node's sequence, so that neither lanes nor chunks nor the batch size of other runs change what is drawn.
 #pragma once
 #include <cstdint>
 #include <numeric>
@@ -17,7 +17,7 @@ class Drawn {
   Drawn(const ir::Value& value, const std::vector<std::int64_t>& shared) : per_row_(value.shape().elements_per_row()), id_(value.id) {
     std::vector<int> logical(static_cast<std::size_t>(value.rank()));
     std::iota(logical.begin(), logical.end(), 0);
-    in_order_ = shared.empty() && ir::same_memory(value, ir::order_of(value), logical);
+    in_order_ = shared.empty();
     Shape numbers = value.shape();
     for (const std::int64_t axis : shared) numbers[normalized_axis(axis, value.rank(), "shared_axes")] = Dim(1);
     drawn_per_row_ = numbers.elements_per_row();

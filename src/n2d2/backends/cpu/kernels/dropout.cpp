@@ -22,10 +22,10 @@ KeptScale scale_of(const ir::Node& node) {
   return {static_cast<float>(scale), static_cast<float>(shift), static_cast<float>(scale * kLimit + shift)};
 }
 
-/// Numbers below are dropped.
+/// Of numbers of 16 bits: those below are dropped, so that the ratio is met to 2^-17.
 std::uint32_t threshold_of(double ratio) {
-  const double most = std::numeric_limits<std::uint32_t>::max();
-  return static_cast<std::uint32_t>(std::min(most, std::round(ratio * 4294967296.0)));
+  const double most = std::numeric_limits<std::uint16_t>::max();
+  return static_cast<std::uint32_t>(std::min(most, std::round(ratio * 65536.0)));
 }
 
 void drop(Emitter& emit) {

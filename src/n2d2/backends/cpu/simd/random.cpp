@@ -11,63 +11,58 @@ namespace {
 
 typedef std::uint32_t VecUint __attribute__((vector_size(kVecBytes)));
 typedef std::uint64_t VecLong __attribute__((vector_size(kVecBytes)));
-typedef VecUint VecUintAnywhere __attribute__((aligned(1), may_alias));
+typedef VecLong VecLongAnywhere __attribute__((aligned(1), may_alias));
 
-/// The 64-bit products of the even lanes.
-static inline VecLong multiply_even(VecUint a, VecUint b) {
+constexpr int kBlocks = kLanes / 2;  // in the lanes of a VecLong
+
+/// The 64-bit products of the lower halves.
+static inline VecLong multiply(VecLong a, std::uint64_t factor) {
+  const VecLong b = VecLong{} + factor;
 #if defined(__AVX512F__)
   return reinterpret_cast<VecLong>(
       _mm512_maskz_mul_epu32(static_cast<__mmask8>(0xff), reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
 #elif defined(__AVX2__)
   return reinterpret_cast<VecLong>(_mm256_mul_epu32(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
 #else
-  return (reinterpret_cast<VecLong>(a) & 0xffffffffULL) * (reinterpret_cast<VecLong>(b) & 0xffffffffULL);
+  return (a & 0xffffffffULL) * b;
 #endif
 }
 
-static inline void multiply(VecUint a, std::uint32_t factor, VecUint& high, VecUint& low) {
-  const VecUint b = VecUint{} + factor;
-  const VecLong even = multiply_even(a, b);
-  const VecLong odd = multiply_even(reinterpret_cast<VecUint>(reinterpret_cast<VecLong>(a) >> 32), b);
-  const VecLong upper = VecLong{} + 0xffffffff00000000ULL;
-  low = reinterpret_cast<VecUint>((even & ~upper) | (odd << 32));
-  high = reinterpret_cast<VecUint>((even >> 32) | (odd & upper));
-}
-
-/// The four numbers of each of kLanes blocks.
+/// The four numbers of each of kBlocks blocks: first and second side by side in 64 bits, third and fourth.
 struct Blocks {
-  VecUint numbers[4];
+  VecLong early, late;
 };
 
 static inline Blocks blocks_from(const RandomSequence& sequence, std::uint64_t block) {
-  VecUint lane;
-  for (int i = 0; i < kLanes; ++i) lane[i] = static_cast<std::uint32_t>(i);
-  const VecUint low = VecUint{} + static_cast<std::uint32_t>(block);
-  VecUint c0 = low + lane;
-  VecUint c1 = (VecUint{} + static_cast<std::uint32_t>(block >> 32)) - reinterpret_cast<VecUint>(c0 < low);  // true is -1: the carry
-  VecUint c2 = VecUint{} + sequence.node, c3{};
+  VecLong c0;
+  for (int i = 0; i < kBlocks; ++i) c0[i] = block + static_cast<std::uint64_t>(i);
+  VecLong c1 = c0 >> 32, c2 = VecLong{} + sequence.node, c3{};  // upper halves do not count
   std::uint32_t key0 = sequence.key[0], key1 = sequence.key[1];
   for (int round = 0; round < 10; ++round) {
-    VecUint high0, low0, high1, low1;
-    multiply(c0, 0xD2511F53U, high0, low0);
-    multiply(c2, 0xCD9E8D57U, high1, low1);
-    c0 = high1 ^ c1 ^ (VecUint{} + key0);
-    c1 = low1;
-    c2 = high0 ^ c3 ^ (VecUint{} + key1);
-    c3 = low0;
+    const VecLong product0 = multiply(c0, 0xD2511F53U), product1 = multiply(c2, 0xCD9E8D57U);
+    c0 = (product1 >> 32) ^ c1 ^ (VecLong{} + key0);
+    c1 = product1;
+    c2 = (product0 >> 32) ^ c3 ^ (VecLong{} + key1);
+    c3 = product0;
     key0 += 0x9E3779B9U;
     key1 += 0xBB67AE85U;
   }
-  return {{c0, c1, c2, c3}};
+  const VecLong lower = VecLong{} + 0xffffffffULL;
+  return {(c0 & lower) | (c1 << 32), (c2 & lower) | (c3 << 32)};
 }
 
-/// Four bytes for each of kLanes blocks from `block` on: 1 where the number reaches the threshold.
-static inline VecUint kept_blocks(const RandomSequence& sequence, std::uint64_t block) {
+/// Eight bytes for each of kBlocks blocks from `block` on: 1 where 16 bits of it reach the threshold.
+static inline VecLong kept_blocks(const RandomSequence& sequence, std::uint64_t block) {
+  typedef std::uint16_t VecShort __attribute__((vector_size(kVecBytes)));
+  typedef std::uint8_t HalfBytes __attribute__((vector_size(kVecBytes / 2)));
+  typedef std::uint32_t HalfUint __attribute__((vector_size(kVecBytes / 2)));
+  const VecShort threshold = VecShort{} + static_cast<std::uint16_t>(sequence.threshold);
+  const auto reached = [&](VecLong numbers) {
+    const VecShort ones = reinterpret_cast<VecShort>(reinterpret_cast<VecShort>(numbers) >= threshold) & 1;
+    return __builtin_convertvector(reinterpret_cast<HalfUint>(__builtin_convertvector(ones, HalfBytes)), VecLong);
+  };
   const Blocks blocks = blocks_from(sequence, block);
-  const VecUint threshold = VecUint{} + sequence.threshold;
-  VecUint bytes{};
-  for (int i = 0; i < 4; ++i) bytes |= reinterpret_cast<VecUint>(blocks.numbers[i] >= threshold) & (1U << (8 * i));
-  return bytes;
+  return reached(blocks.early) | (reached(blocks.late) << 32);
 }
 
 /// Above 0 and at most 1, from the upper 24 bits.
@@ -85,26 +80,25 @@ static inline void normals(VecUint first, VecUint second, Vec& a, Vec& b) {
 void random_normal(const RandomSequence& sequence, std::uint64_t first, std::int64_t count, float mean, float stddev, float* numbers) {
   std::uint64_t block = first / 4;
   auto skip = static_cast<std::int64_t>(first % 4);
-  for (std::int64_t i = 0; i < count; block += kLanes) {
+  for (std::int64_t i = 0; i < count; block += kBlocks) {
     const Blocks blocks = blocks_from(sequence, block);
-    Vec drawn[4];
-    normals(blocks.numbers[0], blocks.numbers[1], drawn[0], drawn[1]);
-    normals(blocks.numbers[2], blocks.numbers[3], drawn[2], drawn[3]);
+    Vec drawn[2];
+    normals(reinterpret_cast<VecUint>(blocks.early), reinterpret_cast<VecUint>(blocks.late), drawn[0], drawn[1]);
     for (Vec& vec : drawn) vec = fma(vec, splat(stddev), splat(mean));
-    for (std::int64_t k = skip; k < 4 * kLanes && i < count; ++k, ++i) numbers[i] = drawn[k % 4][k / 4];
+    for (std::int64_t k = skip; k < 2 * kLanes && i < count; ++k, ++i) numbers[i] = drawn[k % 2][k / 2];
     skip = 0;
   }
 }
 
 void random_kept(const RandomSequence& sequence, std::uint64_t first, std::int64_t count, std::uint8_t* kept) {
-  constexpr std::int64_t kBytes = 4 * kLanes;
-  std::uint64_t block = first / 4;
-  auto skip = static_cast<std::int64_t>(first % 4);
-  for (std::int64_t i = 0; i < count; block += kLanes) {
-    const VecUint bytes = kept_blocks(sequence, block);
+  constexpr std::int64_t kBytes = 8 * kBlocks;
+  std::uint64_t block = first / 8;
+  auto skip = static_cast<std::int64_t>(first % 8);
+  for (std::int64_t i = 0; i < count; block += kBlocks) {
+    const VecLong bytes = kept_blocks(sequence, block);
     const std::int64_t here = count - i < kBytes - skip ? count - i : kBytes - skip;
     if (here == kBytes) {
-      *reinterpret_cast<VecUintAnywhere*>(kept + i) = bytes;
+      *reinterpret_cast<VecLongAnywhere*>(kept + i) = bytes;
     } else {
       std::memcpy(kept + i, reinterpret_cast<const std::uint8_t*>(&bytes) + skip, static_cast<std::size_t>(here));
     }

@@ -82,7 +82,7 @@ struct SparsePick {
 struct RandomSequence {
   std::uint32_t key[2];
   std::uint32_t node;
-  std::uint32_t threshold;
+  std::uint32_t threshold;  ///< below 2^16
 };
 
 /// What becomes of an element that is kept, and of one that is dropped.
@@ -174,7 +174,7 @@ struct Simd {
                     std::int64_t columns) = nullptr;
 
   // simd/random.cpp
-  /// 1 for each of the numbers first, first + 1, ... of the sequence that reaches the threshold, else 0.
+  /// 1 for each of the numbers first, first + 1, ... of the sequence, eight of 16 bits a block, that reaches the threshold, else 0.
   void (*random_kept)(const RandomSequence& sequence, std::uint64_t first, std::int64_t count, std::uint8_t* kept) = nullptr;
   /// y = kept ? x * scale + shift : dropped.
   void (*scale_kept)(const std::uint8_t* kept, const float* x, const KeptScale& scale, float* y, std::int64_t n) = nullptr;
