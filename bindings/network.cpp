@@ -50,8 +50,9 @@ std::int64_t forward(Network& network, const nb::list& inputs, std::int64_t rows
 }
 
 void backward(Network& network, std::int64_t state, const nb::list& output_gradients, const nb::list& input_gradients, bool weights,
-              bool accumulate, bool keep) {
+              bool accumulate, bool keep, const nb::list& inputs) {
   thread_local plan::BackwardCall call;
+  fill(call.inputs, inputs);
   fill(call.output_gradients, output_gradients);
   fill(call.input_gradients, input_gradients);
   call.state = state;
@@ -142,7 +143,7 @@ void bind_network(nb::module_& m) {
       .def("forward", &forward, "inputs"_a, "rows"_a, "outputs"_a, "train"_a = false, "keep"_a = false, "input_gradients"_a = false,
            "key"_a = 0)
       .def("backward", &backward, "state"_a, "output_gradients"_a, "input_gradients"_a = nb::list(), "weights"_a = true,
-           "accumulate"_a = false, "keep"_a = false)
+           "accumulate"_a = false, "keep"_a = false, "inputs"_a = nb::list())
       .def("step", &step, "inputs"_a, "rows"_a, "targets"_a, "loss"_a, "by_class"_a, "key"_a = 0,
            "Forward, loss, backward and update as one run; returns the loss before the update.")
       .def("drop", &Network::drop, "state"_a, nogil)

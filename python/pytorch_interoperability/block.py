@@ -135,6 +135,12 @@ class Block(torch.nn.Module):
         except AttributeError:
             return getattr(self.__dict__["_original"], name)
 
+    def __getitem__(self, index: Any) -> Any:
+        return self._original[index]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._original[index] = value
+
     def extra_repr(self) -> str:
         """What trains this Block."""
         runtime = self.__dict__.get("_runtime")

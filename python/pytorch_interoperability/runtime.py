@@ -66,8 +66,9 @@ class Runtime:
         self._queued: weakref.ref[Any] | None = None
         self._state = state if state is not None else SolverState()
         self._solver = solver.copy() if solver is not None else SGD()
-        self.anchor = torch.zeros(1, requires_grad=True)
-        self._anchor_node = torch.autograd.graph.get_gradient_edge(self.anchor).node
+        with torch.inference_mode(False), torch.enable_grad():
+            self.anchor = torch.zeros(1, requires_grad=True)
+            self._anchor_node = torch.autograd.graph.get_gradient_edge(self.anchor).node
         if state is None:  # a copy captures when it first runs
             self._renew(module.training)
 
@@ -234,7 +235,8 @@ class Runtime:
         outputs = [0 if g is None else g.data_ptr() for g in gys]
         inputs = [0 if g is None else g.data_ptr() for g in gxs]
         accumulate = weights and self._has_gradients
-        self.network.backward(state.take(keep), outputs, inputs, weights=weights, accumulate=accumulate, keep=keep)
+        saved = [x.data_ptr() for x in xs]  # not where they were, if hooks on saved tensors (checkpoint, save_on_cpu) brought them back
+        self.network.backward(state.take(keep), outputs, inputs, weights=weights, accumulate=accumulate, keep=keep, inputs=saved)
         self._has_gradients = self._has_gradients or weights
         return gxs
 

@@ -84,6 +84,7 @@ def examine(
     return problems
 
 
+@torch.inference_mode(False)
 def _examples(net: Any, input_size: Any, example_inputs: Any) -> Examples:
     if isinstance(net, Block):
         raise errors.ValueError("torch_net: this network is wrapped already")

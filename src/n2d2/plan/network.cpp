@@ -199,6 +199,7 @@ void Network::backward(const BackwardCall& call) {
   check_current(pending);
   PlanEntry& entry = *pending.entry;
   Plan& plan = *entry.plan;
+  if (!call.inputs.empty()) pending.inputs = call.inputs;
   prepare(entry, pending.inputs);
   if (entry.packed_version == 0) plan.pack();
   plan.bind_saved(*pending.block);

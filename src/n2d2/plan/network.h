@@ -30,6 +30,7 @@ struct ForwardCall {
 
 struct BackwardCall {
   std::int64_t state = 0;
+  std::vector<void*> inputs;            ///< of its forward, where they lie now; empty: where they lay then
   std::vector<void*> output_gradients;  ///< null: zero
   std::vector<void*> input_gradients;   ///< null: not wanted
   bool weights = true;                  ///< also store the parameters' gradients

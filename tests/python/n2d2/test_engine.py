@@ -254,6 +254,42 @@ def test_states_and_errors_leave_the_network_usable():
     n.backward(n.forward([x.ctypes.data], 4, [out.ctypes.data], train=True, keep=True), [dy.ctypes.data])
 
 
+def test_a_state_that_is_kept_gives_the_same_gradients_again():
+    n = convnet()
+    rng = np.random.default_rng(0)
+    x, out, dy = rng.standard_normal((7, 3, 12, 11)).astype("f4"), np.zeros((7, 10), "f4"), np.ones((7, 10), "f4")
+    other = np.zeros((7, 10), "f4")
+    names = [name for name, _, _ in n.parameters]
+    state = n.forward([x.ctypes.data], 7, [out.ctypes.data], train=True, keep=True, key=3)
+    n.backward(state, [dy.ctypes.data], keep=True)
+    first = [n.gradient(name).copy() for name in names]
+    later = n.forward([x.ctypes.data], 7, [other.ctypes.data], train=True, keep=True, key=4)
+    n.backward(later, [dy.ctypes.data])
+    n.backward(state, [dy.ctypes.data], keep=True)
+    assert all(np.array_equal(n.gradient(name), before) for name, before in zip(names, first, strict=True))
+    n.backward(state, [dy.ctypes.data], accumulate=True)
+    assert all(np.allclose(n.gradient(name), 2 * before, rtol=1e-5, atol=1e-5) for name, before in zip(names, first, strict=True))
+    assert n.pending == 0
+
+
+def test_each_set_of_trained_parameters_is_planned_once():
+    n = convnet()
+    rng = np.random.default_rng(0)
+    names = [name for name, _, _ in n.parameters]
+    sets = [names, names[4:], names[:4]]
+    for _ in range(3):
+        for trained in sets:
+            n.set_trainable(trained)
+            before = {name: n.memory(name).copy() for name in names}
+            step(n, rng, 6, key=0)
+            assert {name for name in names if not np.array_equal(n.memory(name), before[name])} == set(trained)
+    assert n.plans_made == 3
+    for count in range(len(names)):  # plans are not kept without bound
+        n.set_trainable(names[count:])
+        step(n, rng, 6, key=0)
+    assert n.plan_text().count("== plan") == 1
+
+
 def test_the_plan_absorbs_the_mask_into_the_pool():
     n = convnet(capacity=4, lanes=2)
     x, out, dy = np.ones((4, 3, 12, 11), "f4"), np.zeros((4, 10), "f4"), np.ones((4, 10), "f4")

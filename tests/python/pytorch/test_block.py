@@ -252,6 +252,18 @@ def test_dropout_repeats_with_the_seed_and_stops_in_eval():
     assert torch.allclose(block(x), net(x), atol=1e-6)
 
 
+def test_layers_by_number():
+    net = small()
+    block = interop.wrap(net, (5, 6))
+    assert block[0] is net[0]
+    assert list(block) == list(net)
+    block[1] = nn.Tanh()
+    x, _ = batch()
+    assert torch.allclose(block(x), net(x), atol=1e-6)
+    with pytest.raises(TypeError, match="subscriptable"):
+        interop.wrap(nn.Linear(6, 4), (5, 6))[0]
+
+
 def test_deepcopy_and_pickle():
     block = interop.wrap(small(), (5, 6))
     x, y = batch()

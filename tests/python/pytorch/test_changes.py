@@ -159,6 +159,21 @@ def test_another_chance_of_dropout_is_seen():
     assert not (block(x) == 0).any()
 
 
+def test_dropout_in_evaluation():
+    """Monte-Carlo dropout: everything in evaluation mode but the dropout."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(6, 4000), nn.Dropout(0.3))
+    block = interop.wrap(net, (5, 6)).eval()
+    net[1].train()
+    x = torch.randn(5, 6)
+    with torch.no_grad():
+        first, second = block(x), block(x)
+        kept = net[0](x) / 0.7
+    assert not torch.equal(first, second)
+    assert abs(float((first == 0).float().mean()) - 0.3) < 0.02  # six standard deviations of 20,000 draws
+    assert torch.allclose(first[first != 0], kept[first != 0], atol=2e-6)
+
+
 def test_a_tie_that_is_broken_is_seen():
     net = nn.Sequential(nn.Linear(6, 6), nn.Linear(6, 6))
     net[1].weight = net[0].weight

@@ -12,9 +12,10 @@ import torch.nn as nn
 import torch.nn.functional as F
 import torch.nn.utils.prune
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, update_bn
-from torch_twins import assert_alike, assert_close, cross_entropy, digit_batch, state_of, wrapped
+from torch_twins import SHAPE, assert_alike, assert_close, cross_entropy, digit_batch, digit_net, state_of, wrapped
 
 import n2d2
+import pytorch_interoperability as interop
 from n2d2 import errors
 
 # Copies and files.
@@ -168,6 +169,27 @@ def test_hooks_put_on_layers_after_wrap():
 # Calls in other surroundings.
 
 
+def test_partial_backwards_jacobians_and_anomaly_mode():
+    def script(model, is_ours):
+        x, y = digit_batch(0)
+        parameters = list(model.parameters())
+        with torch.autograd.set_detect_anomaly(True):
+            cross_entropy(model(x), y).backward(inputs=parameters[:2])
+        assert [p.grad is not None for p in parameters] == [True, True] + [False] * 5
+        out = model(x)
+        out.mul_(2)
+        cross_entropy(out, y).backward()
+        model.eval()
+        yield {**{n: p.grad for n, p in model.named_parameters()}, "jacobian": torch.autograd.functional.jacobian(model, x[:2])}
+        x = x.clone()
+        out = model(x)
+        x.mul_(2)
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            out.sum().backward()
+
+    assert_alike(script, update="torch")
+
+
 def test_functional_call():
     def script(model, is_ours):
         x, y = digit_batch(0)
@@ -238,8 +260,13 @@ def test_torch_compile_of_a_model_with_a_block(backend):
 
 
 def test_inference_mode():
-    net, block = wrapped()
     x, y = digit_batch(0)
+    net = digit_net()
+    with torch.inference_mode():
+        block = interop.wrap(net, SHAPE)
+    cross_entropy(block(x), y).backward()
+    assert block._engine().network.update_count == 1
+    net, block = wrapped()
     with torch.inference_mode():
         assert_close(block(x), net(x))
         block.eval()

@@ -7,8 +7,8 @@ import copy
 import pytest
 import torch
 import torch.nn as nn
-from torch.utils.checkpoint import checkpoint
-from torch_twins import SHAPE, assert_alike, compare, cross_entropy, digit_batch, digit_net, shaken_copy, state_of
+from torch.utils.checkpoint import checkpoint, set_checkpoint_early_stop
+from torch_twins import SHAPE, assert_alike, cross_entropy, digit_batch, digit_net, state_of
 
 import n2d2
 import pytorch_interoperability as interop
@@ -336,27 +336,47 @@ def test_a_layer_replaced_between_forward_and_backward():
         yield {n: p.grad for n, p in [*model.named_parameters(), *last.named_parameters(), *new.items()]}
         assert last.weight.grad is not None
 
-    net = digit_net()
-    ours, twin = copy.deepcopy(net), shaken_copy(net)
-    block = interop.wrap(ours, SHAPE, update="torch")
+    assert_alike(script, update="torch")
 
-    class Indexed(nn.Module):
-        """A Block has no [ ]; the network it shares its layers with has."""
 
-        def __init__(self):
-            super().__init__()
-            self.block = block
+def _doubled(model, x):
+    return model(torch.relu(x) * 2 - 0.5)
 
-        def forward(self, x):
-            return self.block(x)
 
-        def __getitem__(self, i):
-            return ours[i]
+SAVERS = {
+    "checkpoint": lambda model, x: checkpoint(_doubled, model, x, use_reentrant=False),
+    "checkpoint without early stop": lambda model, x: _fully_recomputed(model, x),
+    "save_on_cpu": lambda model, x: _under(torch.autograd.graph.save_on_cpu(), model, x),
+    "hooks": lambda model, x: _under(torch.autograd.graph.saved_tensors_hooks(torch.clone, torch.clone), model, x),
+}
 
-        def __setitem__(self, i, value):
-            ours[i] = value
 
-        def named_parameters(self, *args, **kwargs):
-            return ours.named_parameters(*args, **kwargs)
+def _fully_recomputed(model, x):
+    with set_checkpoint_early_stop(False):
+        return checkpoint(_doubled, model, x, use_reentrant=False)
 
-    compare([script(Indexed(), True), script(net, False), script(twin, False)])
+
+def _under(context, model, x):
+    with context:
+        return _doubled(model, x)
+
+
+@pytest.mark.parametrize("update", ["n2d2", "torch"])
+@pytest.mark.parametrize("name", SAVERS)
+def test_inputs_that_are_saved_elsewhere(name, update):
+    """The Block's input is gone after the forward; torch hands its backward a copy."""
+
+    def script(model, is_ours):
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        for i in range(3):
+            x, y = digit_batch(i)
+            x.requires_grad_()
+            optimizer.zero_grad()
+            loss = cross_entropy(SAVERS[name](model, x), y)
+            keep = [torch.full(SHAPE, float("nan")) for _ in range(8)]  # would lie where the input lay
+            loss.backward()
+            del keep
+            optimizer.step()
+            yield state_of(model, x=x.grad)
+
+    assert_alike(script, update=update, **({"solver": n2d2.solver.SGD(0.1)} if update == "n2d2" else {}))

@@ -1,8 +1,6 @@
 // One time step of recurrent layers, behind the product with the recurrent weights.
 #include "n2d2/backends/cpu/simd/recurrent.h"
 
-#include <initializer_list>
-
 #include "n2d2/backends/cpu/simd/functions.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/backends/cpu/simd/vec.h"
