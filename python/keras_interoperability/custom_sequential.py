@@ -100,21 +100,23 @@ class CustomSequential(keras.Sequential):
 
     @functools.wraps(keras.Sequential.fit)
     def fit(self, *args: Any, **kwargs: Any) -> Any:
+        self._session.mirror.mark_unchecked()
         return super().fit(**feed_fit(self, args, kwargs))
 
     @functools.wraps(keras.Sequential.evaluate)
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        self._session.mirror.mark_unchecked()
         return super().evaluate(**feed_evaluate(self, args, kwargs))
 
     @functools.wraps(keras.Sequential.predict)
     def predict(self, *args: Any, **kwargs: Any) -> Any:
+        self._session.mirror.mark_unchecked()
         return super().predict(**feed_predict(self, args, kwargs))
 
     # What Keras' fit, evaluate and predict call.
 
     def make_train_function(self, force: bool = False) -> Any:
         """The function that `fit` calls for every batch."""
-        self._session.mirror.mark_unchecked()
         steps = self._box["steps"]
         steps.update.mark_stale()
         if self.train_function is None or force:
@@ -123,14 +125,12 @@ class CustomSequential(keras.Sequential):
 
     def make_test_function(self, force: bool = False) -> Any:
         """The function that `evaluate` calls for every batch."""
-        self._session.mirror.mark_unchecked()
         if self.test_function is None or force:
             self.test_function = repeated(self, self._box["steps"].test)
         return self.test_function
 
     def make_predict_function(self, force: bool = False) -> Any:
         """The function that `predict` calls for every batch."""
-        self._session.mirror.mark_unchecked()
         if self.predict_function is None or force:
             self.predict_function = lambda batches: predict_steps(self, self._session, batches)
         return self.predict_function
