@@ -5,8 +5,6 @@
 namespace n2d2::plan {
 namespace {
 
-constexpr std::int64_t kChunkBytes = 512 * 1024;  // of activations: half of the second-level cache of one core
-
 std::int64_t bytes_per_row(const std::vector<PlannedStep>& steps, std::size_t begin, std::size_t end) {
   std::set<const Storage*> seen;
   std::int64_t bytes = 1;
@@ -21,7 +19,7 @@ std::int64_t bytes_per_row(const std::vector<PlannedStep>& steps, std::size_t be
 
 }  // namespace
 
-void assign_chunks(std::vector<PlannedStep>& steps, std::int64_t lane_capacity) {
+void assign_chunks(std::vector<PlannedStep>& steps, std::int64_t lane_capacity, std::int64_t chunk_bytes) {
   int loop = 0;
   for (std::size_t begin = 0; begin < steps.size(); ++loop) {
     const auto joins = [&](const PlannedStep& step) { return step.chunked && step.segment == steps[begin].segment; };
@@ -29,7 +27,7 @@ void assign_chunks(std::vector<PlannedStep>& steps, std::int64_t lane_capacity) 
     while (steps[begin].chunked && end < steps.size() && joins(steps[end])) ++end;
     const std::int64_t bytes = bytes_per_row(steps, begin, end);
     std::int64_t rows = 1;
-    while (2 * rows * bytes <= kChunkBytes) rows *= 2;
+    while (2 * rows * bytes <= chunk_bytes) rows *= 2;
     const bool is_cut = steps[begin].chunked && rows < lane_capacity;
     for (; begin < end; ++begin) {
       steps[begin].loop = loop;

@@ -59,8 +59,9 @@ void Compiler::run() {
   append(emitter.forward, std::move(emitter.last));
   assign_segments(emitter.forward);
   assign_segments(emitter.backward);
-  assign_chunks(emitter.forward, emitter.lane_capacity());
-  assign_chunks(emitter.backward, emitter.lane_capacity());
+  for (auto* steps : {&emitter.forward, &emitter.backward}) {
+    assign_chunks(*steps, emitter.lane_capacity(), is_step ? kStepChunkBytes : kSplitChunkBytes);
+  }
   plan_.sizes_ = plan_memory({plan_.storages_, emitter.forward, emitter.backward, plan_.options_.capacity, plan_.options_.lanes});
   plan_.pack_.segments.clear();
   if (!emitter.packs.empty()) plan_.pack_.segments.push_back(std::move(emitter.packs));

@@ -1,6 +1,5 @@
 // BatchNormalization and its gradient, alone or with the Relu behind it, channels innermost. Two passes over the activations each: one
-// sums, one writes. Every lane sums its rows around a mean of its own, that of some of its first, so that no digits cancel; the sums come
-// together in double.
+// sums, one writes. Every lane sums its rows around a mean of its own, so that no digits cancel; the sums come together in double.
 #include <algorithm>
 #include <cmath>
 
@@ -25,14 +24,14 @@ void emit_batch_statistics(Emitter& emit, const Geometry& g) {
   const bool unbiased = node.integer("unbiased_variance") != 0;
   const auto x = emit.in(0), running_mean = emit.in(3), running_var = emit.in(4), mean = emit.out(1), inv_std = emit.out(2);
   const LaneSums sums(emit, g);
-  emit.chunked_step({plan::reads(x, Access::rows), plan::writes(sums.scratch(), Access::own)},
-                    [=, body = simd().normalize.moments](const Lane& lane) {
-                      NormalizeTask task{.width = g.width, .floats = g.floats_of(lane), .x = x.rows(lane), .sums = sums.begun(lane)};
-                      if (lane.is_first && lane.rows > 0) normalization::estimate_means(task.x, lane.rows * g.places, g, sums.means(lane));
-                      task.mean = sums.means(lane);
-                      body(task);
-                      sums.end(lane);
-                    });
+  emit.step({plan::reads(x, Access::rows), plan::writes(sums.scratch(), Access::own)},
+            [=, body = simd().normalize.moments](const Lane& lane) {
+              NormalizeTask task{.width = g.width, .floats = g.floats_of(lane), .x = x.rows(lane), .sums = sums.cleared(lane)};
+              if (lane.rows > 0) normalization::estimate_means(task.x, lane.rows * g.places, g, sums.means(lane));
+              task.mean = sums.means(lane);
+              body(task);
+              sums.fold(lane);
+            });
   emit.step({plan::reads(sums.scratch(), Access::all), plan::writes(mean, Access::features), plan::writes(inv_std, Access::features),
              plan::writes(running_mean, Access::features), plan::writes(running_var, Access::features)},
             [=](const Lane& lane) {
@@ -128,11 +127,11 @@ void prepare_grad(Emitter& emit, bool relu) {
   if (relu) uses.push_back(plan::reads(shift, Access::all));
   std::vector<plan::Use> sum_uses = uses;
   sum_uses.push_back(plan::writes(sums.scratch(), Access::own));
-  emit.chunked_step(sum_uses, [=, body = simd().normalize.gradient_sums](const Lane& lane) {
+  emit.step(sum_uses, [=, body = simd().normalize.gradient_sums](const Lane& lane) {
     NormalizeTask task = task_of(lane);
-    task.sums = sums.begun(lane);
+    task.sums = sums.cleared(lane);
     body(task);
-    sums.end(lane);
+    sums.fold(lane);
   });
   emit.step({plan::reads(sums.scratch(), Access::all), plan::reads(inv_std, Access::all), plan::writes(dgain, Access::features),
              plan::writes(dshift, Access::features)},

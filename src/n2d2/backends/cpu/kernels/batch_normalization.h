@@ -41,7 +41,7 @@ inline void estimate_means(const float* x, std::int64_t places, const Geometry& 
 /// What a lane knows of its rows: two sums per channel, their number of places, and the means around which it summed.
 class LaneSums {
  public:
-  LaneSums(Emitter& emit, const Geometry& g) : scratch_(emit.scratch(bytes_of(g), true)), channels_(g.channels), width_(g.width) {}
+  LaneSums(Emitter& emit, const Geometry& g) : scratch_(emit.scratch(bytes_of(g))), channels_(g.channels), width_(g.width) {}
   const Operand& scratch() const { return scratch_; }
 
   double* cleared(const Lane& lane) const {
@@ -49,8 +49,6 @@ class LaneSums {
     std::fill(sums, sums + 2 * width_, 0.0);
     return sums;
   }
-  /// Where the rows of a chunk are added; cleared in front of the first.
-  double* begun(const Lane& lane) const { return lane.is_first ? cleared(lane) : scratch_.own<double>(lane); }
   float* means(const Lane& lane) const { return means_of(scratch_.own<double>(lane)); }
   /// Adds up the sums of places that the vector bodies took as one.
   void fold(const Lane& lane) const {
@@ -58,11 +56,7 @@ class LaneSums {
     for (const std::int64_t begin : {std::int64_t{0}, width_}) {
       for (std::int64_t i = channels_; i < width_; ++i) sums[begin + i % channels_] += sums[begin + i];
     }
-    sums[2 * width_] = static_cast<double>(lane.row0 + lane.rows - lane.lane_row0);
-  }
-  /// Behind the last chunk.
-  void end(const Lane& lane) const {
-    if (lane.is_last) fold(lane);
+    sums[2 * width_] = static_cast<double>(lane.rows);
   }
   /// Sum `which` (0 or 1) of channel `c` in lane `index`.
   double of(int index, int which, std::int64_t c, const Lane& lane) const {
