@@ -93,8 +93,7 @@ def test_fused_equals_float64_and_the_plain_nodes(shape, lanes):
         for name, expected in exact.items():
             allowed = 4 * distance(single[name].astype(np.float64), expected) + 4e-6
             assert distance(found[name].astype(np.float64), expected) <= allowed, (name, rows)
-            assert distance(apart[name].astype(np.float64), expected) <= allowed, (name, rows)
-        for name in found if rows == 2 else []:  # more rows may go through in other chunks, which changes the order of sums
+        for name in found:
             assert np.array_equal(found[name], apart[name]), (name, rows)
 
 
