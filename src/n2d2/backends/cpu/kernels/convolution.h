@@ -5,6 +5,10 @@
 
 namespace n2d2::cpu {
 
+/// Of a convolution whose weight gradient is summed by tiles of our own, chunk by chunk: beyond, the sums leave the caches between
+/// blocks, and oneDNN is faster.
+constexpr std::int64_t kMostOuterWeights = 1 << 20;
+
 /// A convolution in two or three dimensions: activations channels-last, weights in the order of their value.
 struct Convolution {
   const ir::Value* x = nullptr;  ///< logical [N,C,H,W] or [N,C,D,H,W]; null for the gradient of the input

@@ -146,7 +146,9 @@ plan::Operand DirectConvolution::pack(plan::Emitter& emit, std::size_t index) co
   const StridedCopy copy = copies ? transposition(value) : StridedCopy();
   const std::int64_t copy_at = (floats + taps_of_winograd + 15) / 16 * 16;
   const plan::Operand weight = emit.in(index), packed = emit.packed((copy_at + (copies ? all : 0)) * 4);
-  emit.pack(weight, packed, [=, taps = std::vector<ConvTap>()](const plan::Lane& lane) mutable {
+  const auto taps_of_lane = std::make_shared<std::vector<std::vector<ConvTap>>>(static_cast<std::size_t>(emit.lanes()));
+  emit.pack(weight, packed, [=](const plan::Lane& lane) {
+    std::vector<ConvTap>& taps = (*taps_of_lane)[static_cast<std::size_t>(lane.index)];
     float* to = packed.all(lane);
     const float* from = weight.all(lane);
     if (copies) {
