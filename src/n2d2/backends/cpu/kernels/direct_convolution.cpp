@@ -10,8 +10,6 @@
 namespace n2d2::cpu {
 namespace {
 
-constexpr std::int64_t kWinogradChannels = 16;  // of input and output: below, the transformations cost what the products save
-constexpr std::int64_t kWinogradTiles = 9;
 constexpr std::int64_t kFloatsToTranspose = 2048;  // weights
 
 std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
@@ -120,8 +118,7 @@ void DirectConvolution::finish() {
   const bool taps_of_winograd = parts_.size() == 1 && parts_[0].tap_floats.size() == 9 && parts_[0].runs.size() == 3 &&
                                 parts_[0].run_floats == 3 * inputs_ && in_step_[0] == 1 && in_step_[1] == 1 && parts_[0].runs[0] == 0 &&
                                 parts_[0].runs[1] == image_.row_floats() && parts_[0].runs[2] == 2 * image_.row_floats();
-  const std::int64_t tiles = (out_[0] + 1) / 2 * ((out_[1] + 1) / 2);
-  winograd_ = taps_of_winograd && std::min(inputs_, channels_) >= kWinogradChannels && tiles >= kWinogradTiles;
+  winograd_ = taps_of_winograd && winograd_pays(inputs_, channels_, out_[0], out_[1]);
   if (winograd_) {
     for (int axis = 0; axis < 2; ++axis) image_.padded[axis] = std::max(image_.padded[axis], (out_[axis] + 1) / 2 * 2 + 2);
     parts_[0].weight_floats = simd().winograd.weight_floats(inputs_, channels_);
