@@ -19,8 +19,9 @@ using plan::Lane;
 using plan::Operand;
 
 constexpr int kPlaces = 16;
+constexpr std::int64_t kLine = 16;             // floats of a cache line
 constexpr std::int64_t kLeastTiles = 64;       // of a sum that is read and written once
-constexpr std::int64_t kTileFloats = 1 << 17;  // of all places that wait for it
+constexpr std::int64_t kTileFloats = 1 << 16;  // of all places that wait for it
 
 std::int64_t whole_vectors(std::int64_t floats) { return (floats + simd().lanes - 1) / simd().lanes * simd().lanes; }
 
@@ -46,14 +47,17 @@ struct WinogradGradWeight {
       image.padded[axis] = std::max(conv.input[axis] + conv.pads_begin[axis], 2 * (axis == 0 ? down : across) + 2);
     }
   }
+  /// Floats from place to place. A line more than the tiles take: 16 series of lines that lie a power of two apart displace each other.
+  std::int64_t in_place() const { return most * in + kLine; }
+  std::int64_t out_place() const { return most * out + kLine; }
   std::int64_t sum_floats() const { return conv.channels[0] * out; }
-  std::int64_t scratch_bytes() const { return kPlaces * (sum_floats() + most * (in + out)) * 4 + image.bytes(); }
+  std::int64_t scratch_bytes() const { return kPlaces * (sum_floats() + in_place() + out_place()) * 4 + image.bytes(); }
 
   void operator()(const Lane& lane) const {
     float* sums = scratch.own(lane);
     float* inputs = sums + kPlaces * sum_floats();
-    float* gradients = inputs + kPlaces * most * in;
-    float* frame = gradients + kPlaces * most * out;
+    float* gradients = inputs + kPlaces * in_place();
+    float* frame = gradients + kPlaces * out_place();
     float* bias = db ? db.own(lane) : nullptr;
     if (lane.is_first) {
       std::fill(sums, sums + kPlaces * sum_floats(), 0.0F);
@@ -68,10 +72,10 @@ struct WinogradGradWeight {
       for (std::int64_t row = 0; row < down; ++row, tiles += across) {
         if (tiles == most) add(sums, inputs, gradients, std::exchange(tiles, 0));
         simd().winograd.input_tiles(from + 2 * row * image.row_floats(), image.row_floats(), conv.channels[0], across, inputs + tiles * in,
-                                    most * in);
+                                    in_place());
         simd().winograd.gradient_tiles(dy_image + 2 * row * conv.output[1] * conv.channels[1],
                                        std::min<std::int64_t>(2, conv.output[0] - 2 * row), conv.output[1], conv.channels[1],
-                                       gradients + tiles * out, most * out);
+                                       gradients + tiles * out, out_place());
       }
     }
     if (tiles > 0) add(sums, inputs, gradients, tiles);
@@ -81,8 +85,8 @@ struct WinogradGradWeight {
  private:
   void add(float* sums, const float* inputs, const float* gradients, std::int64_t tiles) const {
     for (int place = 0; place < kPlaces; ++place) {
-      simd().outer({.a = {inputs + place * most * in, conv.channels[0], 0, 0, in},
-                    .b = {gradients + place * most * out, conv.channels[1], 0, 0, out},
+      simd().outer({.a = {inputs + place * in_place(), conv.channels[0], 0, 0, in},
+                    .b = {gradients + place * out_place(), conv.channels[1], 0, 0, out},
                     .images = 1,
                     .rows = 1,
                     .pixels = tiles,

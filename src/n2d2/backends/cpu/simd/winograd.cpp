@@ -11,6 +11,8 @@ const Simd& table();
 namespace {
 
 constexpr int kPlaces = 16;
+// Between places lies a line more than the tiles take: 16 series of lines that lie a power of two apart displace each other.
+constexpr std::int64_t kLine = 16;
 constexpr std::int64_t kTiles = 48;  // in one go: few enough for the caches, enough to use the weights often
 
 static inline std::int64_t whole_vectors(std::int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
@@ -113,10 +115,10 @@ void run(const WinogradTask& task) {
   const std::int64_t weight_floats = table().conv.packed_floats(task.inputs, task.channels);
   const std::int64_t no_run = 0;
   float* transformed = task.scratch;
-  float* products = transformed + kPlaces * most * in_stride;
+  float* products = transformed + kPlaces * (most * in_stride + kLine);
   for (std::int64_t row = 0; row < down; row += tile_rows) {
     const std::int64_t count = down - row < tile_rows ? down - row : tile_rows, tiles = count * across;
-    const std::int64_t in_place = tiles * in_stride, out_place = tiles * out_stride;
+    const std::int64_t in_place = tiles * in_stride + kLine, out_place = tiles * out_stride + kLine;
     for (std::int64_t i = 0; i < count; ++i) {
       input_tiles(task.x + 2 * (row + i) * task.x_row, task.x_row, task.inputs, across, transformed + i * across * in_stride, in_place);
     }
@@ -145,7 +147,7 @@ void run(const WinogradTask& task) {
 std::int64_t weight_floats(std::int64_t inputs, std::int64_t channels) { return kPlaces * table().conv.packed_floats(inputs, channels); }
 
 std::int64_t scratch_floats(std::int64_t rows, std::int64_t columns, std::int64_t inputs, std::int64_t channels) {
-  return kPlaces * most_tiles(rows, columns) * (whole_vectors(inputs) + whole_vectors(channels));
+  return kPlaces * (most_tiles(rows, columns) * (whole_vectors(inputs) + whole_vectors(channels)) + 2 * kLine);
 }
 
 /// G g G^T for one vector of one panel: `size` floats lie between its taps, `place` floats between the 16 places of the result.
