@@ -49,6 +49,7 @@ void CollectingEmitter::pack(Operand parameter, Operand packed, Run run) {
     return;
   }
   if (is_own) return packs.push_back({label_ + " pack", std::move(run), false});
+  packs_keep_to_lanes = false;
   const int turn = static_cast<int>(packs.size());
   packs.push_back({label_ + " pack",
                    [turn, run = std::move(run)](const Lane& lane) {

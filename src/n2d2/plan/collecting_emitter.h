@@ -34,6 +34,7 @@ class CollectingEmitter final : public Emitter {
 
   std::vector<PlannedStep> forward, backward, last;
   std::vector<Step> packs;
+  bool packs_keep_to_lanes = true;
 
  private:
   /// A copy that lanes make for themselves costs each the work of all, but no cache line of it has to come from another core.
