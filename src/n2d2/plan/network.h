@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "n2d2/plan/backend.h"
-#include "n2d2/plan/parameter_store.h"
+#include "n2d2/plan/memory/parameter_store.h"
 #include "n2d2/plan/pending.h"
 #include "n2d2/plan/plan.h"
 #include "n2d2/plan/update_program.h"
