@@ -24,7 +24,7 @@ RATE = 1.0
 """Large, so that the update is not lost in the rounding of the weights."""
 
 
-def made(case: Case, momentum: float = 0.99, **arguments: Any) -> keras.Model:
+def made(case: Case, momentum: float = in_keras.MOMENTUM, **arguments: Any) -> keras.Model:
     """The network with Keras' initial weights."""
     extent = {} if case.extent is None else {"extent": case.extent}
     model = getattr(in_keras, case.name)(**case.arguments, **extent, **arguments)
