@@ -65,4 +65,15 @@ DType dtype_of_array(nb::dlpack::dtype dtype) {
   throw TypeError("constant: expected an array of float32, int64, int32 or uint8");
 }
 
+std::vector<std::uintptr_t> addresses_of(const nb::list& buffers) {
+  std::vector<std::uintptr_t> addresses;
+  for (const nb::handle object : buffers) {
+    Py_buffer buffer;
+    if (PyObject_GetBuffer(object.ptr(), &buffer, PyBUF_FULL_RO) != 0) throw nb::python_error();
+    addresses.push_back(reinterpret_cast<std::uintptr_t>(buffer.buf));
+    PyBuffer_Release(&buffer);
+  }
+  return addresses;
+}
+
 }  // namespace n2d2::bindings

@@ -18,5 +18,7 @@ std::vector<std::int64_t> shape_to(const Shape& shape);
 ir::Attributes attributes_from(const nanobind::dict& items);
 nanobind::dict attributes_to(const ir::Attributes& attributes);
 DType dtype_of_array(nanobind::dlpack::dtype dtype);
+/// Where the memory of each begins; they have to offer Python's buffer protocol.
+std::vector<std::uintptr_t> addresses_of(const nanobind::list& buffers);
 
 }  // namespace n2d2::bindings

@@ -137,6 +137,9 @@ void bind_network(nb::module_& m) {
           "name"_a, "address"_a)
       .def("memory", &memory, "name"_a)
       .def("gradient", &gradient, "name"_a)
+      .def(
+          "mark_gradient", [](Network& n, const std::string& name) { n.store().find(name).has_gradient = true; }, "name"_a,
+          "The caller has written that parameter's gradient; the next update uses it.")
       .def("slots", &slots, "name"_a, "The solver's state for that parameter, in the memory order of the parameter.")
       .def("set_trainable", &Network::set_trainable, "names"_a)
       .def("set_solver", &Network::set_solver, "parameter"_a, "solver"_a.none())

@@ -27,8 +27,19 @@ class Captured:
     activations: list[str] = field(default_factory=list)
     """Of every output of the model: the operator that makes it ("Softmax", "Sigmoid") when the graph gives that one's input too, else ""."""
     activity_regularizers: list[Any] = field(default_factory=list)
-    """One for each of the graph's last outputs, which are what these look at."""
+    """One for each of the graph's first further outputs, which are what these look at."""
+    loss_terms: list[LossTerm] = field(default_factory=list)
+    """What layers give to `add_loss`."""
     is_random: bool = False
+
+
+@dataclass
+class LossTerm:
+    """A term of the loss that Keras computes from the graph's further outputs, behind the model's own, and from weights."""
+
+    function: Any
+    sources: list[Any]
+    """Of every argument: the number of a further output, a Keras variable, or an array."""
 
 
 class Capture:
@@ -48,7 +59,8 @@ class Capture:
         self._names: dict[int, str] = {}
         self._values: dict[str, Any] = {}
         self._activations: dict[int, tuple[Any, str, Planes]] = {}
-        self._regularised: list[Planes] = []
+        self._further: list[Planes] = []
+        self._loss_terms: list[tuple[Any, list[Any]]] = []
 
     def run(self) -> Captured:
         """The graph; raises one UnsupportedError that lists every layer that has no counterpart."""
@@ -167,7 +179,7 @@ class Capture:
         """What a layer's `activity_regularizer=` looks at becomes an output of the graph."""
         regularizer = getattr(layer, "activity_regularizer", None)
         if regularizer is not None:
-            self._regularised.extend(results)
+            self._further.extend(results)
             self.result.activity_regularizers.extend([regularizer] * len(results))
 
     def _stand_in(self, tensor: Any) -> Any:
@@ -221,12 +233,20 @@ class Capture:
         return self._inlined(traced, tensors)
 
     def _inlined(self, traced: Any, tensors: list[Planes]) -> list[Any]:
-        values = [self.parameter(variable) for variable in traced.variables] + [self.constant(array) for array in traced.constants]
+        weights = [Planes(self, last=self.parameter(variable)) for variable in traced.variables]
+        constants = [Planes(self, last=self.constant(array)) for array in traced.constants]
         try:
-            known = dict(zip([id(t) for t in traced.inputs], tensors + [Planes(self, last=value) for value in values], strict=True))
-            return self._walk(traced.function, known, f"{self.path}/", heeds_modes=True)
+            known = dict(zip([id(t) for t in traced.inputs], [*tensors, *weights, *constants], strict=True))
+            given = dict(zip([id(t) for t in traced.inputs[len(tensors) :]], [*traced.variables, *traced.constants], strict=True))
+            outputs = self._walk(traced.function, known, f"{self.path}/", heeds_modes=True)
+            for term in traced.losses:
+                sources = [given.get(id(leaf), known.get(id(leaf))) for leaf in term.leaves]
+                if any(isinstance(x, Planes) and (x.dtype != "float32" or min(x.last.shape, default=0) >= 0) for x in sources):
+                    raise UnsupportedArgument("add_loss of whole numbers or of something without rows")
+                self._loss_terms.append((term.function, sources))
+            return outputs[: traced.outputs]
         finally:
-            forget(traced.function)
+            forget(traced)
 
     def _reshaped(self, x: Planes, shape: list[int]) -> Planes:
         return Planes(self, last=self.node("Reshape", [x.last], {"shape": shape}))
@@ -234,7 +254,7 @@ class Capture:
     def _finish(self, outputs: list[Planes]) -> None:
         """In training the model's outputs, those of a softmax or sigmoid replaced by its input; in evaluation all outputs, then these inputs.
 
-        Behind them what activity regularisers look at.
+        Behind them what activity regularisers look at, then what goes into `add_loss`.
         """
         marked = [self._activations.get(id(output)) for output in outputs]
         self.result.activations = ["" if mark is None else mark[1] for mark in marked]
@@ -244,8 +264,16 @@ class Capture:
             for mark in marked:
                 if mark is not None:
                     self.graph.output(mark[0])
-        for activity in self._regularised:
-            self.graph.output(activity.last)
+        for function, sources in self._loss_terms:
+            self.result.loss_terms.append(LossTerm(function, [self._source(source) for source in sources]))
+        for value in self._further:
+            self.graph.output(value.last)
+
+    def _source(self, source: Any) -> Any:
+        if not isinstance(source, Planes):
+            return source
+        self._further.append(source)
+        return len(self._further) - 1
 
 
 def _is_channels_first(layer: Any) -> bool:
@@ -297,4 +325,4 @@ def _listed(problems: list[str]) -> str:
     )
 
 
-__all__ = ["Capture", "Captured", "functional_of"]
+__all__ = ["Capture", "Captured", "LossTerm", "functional_of"]

@@ -175,18 +175,18 @@ class CustomSequential(keras.Sequential):
 
     @property
     def losses(self) -> list[Any]:
-        """Regularisation terms: of weights, and within a step those of activities."""
-        return [*super().losses, *self._box.get("activity_losses", ())]
+        """Regularisation terms: of weights, and within a step those of activities and `add_loss`."""
+        return [*super().losses, *self._box.get("further_losses", ())]
 
     @contextlib.contextmanager
-    def activity_losses(self, terms: list[Any]) -> Iterator[None]:
+    def further_losses(self, terms: list[Any]) -> Iterator[None]:
         """Puts terms into `losses` for a while, in place of those that layers noted when Keras ran them."""
         self._clear_losses()
-        self._box["activity_losses"] = terms
+        self._box["further_losses"] = terms
         try:
             yield
         finally:
-            del self._box["activity_losses"]
+            del self._box["further_losses"]
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """The model's output: by the engine for plain inference, by Keras under a gradient tape, in a trace or in training mode."""

@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras.src.backend.common.masking import get_keras_mask, set_keras_mask
 from keras.src.ops.function import Function
 
-from keras_interoperability.capture import Captured
+from keras_interoperability.session import Session
 
 Array = npt.NDArray[Any]
 
@@ -24,15 +24,19 @@ class General:
     """Traced functions of one compiled model, one for each form of targets and weights; any number of rows fits.
 
     A softmax or sigmoid that makes an output is repeated within the function, so that Keras' losses find the numbers before it. Regularisers
-    of weights read these where they lie, in the engine's memory.
+    of weights, and what goes into `add_loss`, read weights where they lie, in the engine's memory.
     """
 
-    def __init__(self, model: Any, captured: Captured, regularized: dict[str, Any]) -> None:
+    def __init__(self, model: Any, session: Session) -> None:
         self._model = model
+        self._session = session
+        captured = session.training
         self._activations = [ACTIVATIONS[kind] for kind in captured.activations]
         # Keras itself says how a term follows from an activity: its releases differ.
         self._observers = [keras.layers.Identity(activity_regularizer=regularizer) for regularizer in captured.activity_regularizers]
-        self._regularized = regularized
+        self._weights = session.in_loss()
+        self.without_loss: list[int] = []
+        """Which of `raws` no term of the loss depends on; known after a step of training."""
         self._traced: dict[Any, Any] = {}
         masks = output_masks(model)
         self._masked = [mask is not None for mask in masks]
@@ -49,20 +53,23 @@ class General:
 
     def _call(self, function: Callable[..., Any], xs: list[Array], *arguments: Any) -> Any:
         """Traces with the rows left open: a metric of Keras weighs batches otherwise where their rows are known."""
-        tensors = keras.tree.map_structure(_tensor, ([] if self._masks is None else xs, *arguments), none_is_leaf=False)
-        leaves = keras.tree.flatten(tensors)
-        key = (function.__name__, repr(keras.tree.map_structure(lambda _: 0, tensors, none_is_leaf=False)), *map(_form, leaves))
+        tensors = _each(_tensor, ([] if self._masks is None else xs, *arguments))
+        leaves = [leaf for leaf in keras.tree.flatten(tensors) if leaf is not None]
+        key = (function.__name__, repr(_each(lambda _: 0, tensors)), *map(_form, leaves))
         if key not in self._traced:
-            specs = keras.tree.map_structure(_spec, tensors, none_is_leaf=False)
+            specs = _each(_spec, tensors)
             self._traced[key] = tf.function(function, autograph=False).get_concrete_function(*specs)
         return self._traced[key](*tensors)
 
     def _train(self, xs: list[Any], y: Any, raws: list[Any], sample_weight: Any) -> Any:
-        weights = {name: variable.value for name, variable in self._regularized.items()}
+        weights = {name: variable.value for name, variable in self._weights.items()}
         with tf.GradientTape() as tape:
             tape.watch(raws)
             loss, y_pred = self._loss(xs, y, raws, sample_weight, training=True)
-        gradients, further = tape.gradient(loss, (raws, weights), unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        gradients, further = tape.gradient(loss, (raws, weights))
+        self.without_loss = [i for i, gradient in enumerate(gradients) if gradient is None]
+        gradients = [tf.zeros_like(raw) if gradient is None else gradient for raw, gradient in zip(raws, gradients, strict=True)]
+        further = {name: tf.convert_to_tensor(gradient) for name, gradient in further.items() if gradient is not None}
         self._count(loss, raws)
         return gradients, further, self._model.compute_metrics(None, y, y_pred, sample_weight=sample_weight)
 
@@ -79,11 +86,20 @@ class General:
             for prediction, mask in zip(itertools.compress(predictions, self._masked), masks, strict=True):
                 set_keras_mask(prediction, mask)
         y_pred = structured(self._model, predictions)
-        for observer, activity in zip(self._observers, activities, strict=True):
-            observer(activity)
-        with self._model.activity_losses([term for observer in self._observers for term in observer.losses]):
+        terms = self._further_terms(activities, training)
+        with self._model.further_losses(terms):
             loss = self._model._compute_loss(x=None, y=y, y_pred=y_pred, sample_weight=sample_weight, training=training)
         return loss, y_pred
+
+    def _further_terms(self, further: list[Any], training: bool) -> list[Any]:
+        """What activity regularisers and `add_loss` give."""
+        for observer, activity in zip(self._observers, further, strict=False):
+            observer(activity)
+        terms = [term for observer in self._observers for term in observer.losses]
+        for term in (self._session.training if training else self._session.evaluation).loss_terms:
+            arguments = [further[source] if isinstance(source, int) else tf.convert_to_tensor(source) for source in term.sources]
+            terms.append(term.function(arguments))
+        return terms
 
     def _count(self, loss: Any, raws: list[Any]) -> None:
         self._model._loss_tracker.update_state(loss, sample_weight=tf.shape(raws[0])[0])
@@ -98,6 +114,11 @@ def structured(model: Any, outputs: list[Any]) -> Any:
     """Outputs as the model's `call` would give them."""
     packed = keras.tree.pack_sequence_as(model._functional._outputs_struct, outputs)
     return packed[0] if isinstance(packed, list | tuple) and len(packed) == 1 else packed
+
+
+def _each(function: Callable[[Any], Any], structure: Any) -> Any:
+    """The structure with every leaf but None replaced."""
+    return keras.tree.map_structure(lambda leaf: None if leaf is None else function(leaf), structure)
 
 
 def _tensor(given: Any) -> Any:

@@ -29,9 +29,21 @@ class Traced:
     """The operations between symbolic inputs (tensors first, then weights, then constants) and outputs."""
 
     function: Any
+    """Its outputs are those of the call, then what `losses` are made of."""
+    outputs: int
     inputs: list[Any]
     variables: list[Any]
     constants: list[Any]
+    losses: list[Term]
+    """What the call gave to `add_loss`."""
+
+
+@dataclass
+class Term:
+    """A term of the loss: a function of symbolic tensors, which layers or the caller made."""
+
+    function: Any
+    leaves: list[Any]
 
 
 def inline_function(function: Callable[..., Any], inputs: list[Any]) -> Traced:
@@ -39,7 +51,7 @@ def inline_function(function: Callable[..., Any], inputs: list[Any]) -> Traced:
     with _unchanging_state() as reason, _symbolic_constants() as constants:
         outputs = _called(function, tuple(inputs), {}, getattr(function, "__name__", type(function).__name__))
     reason.check()
-    return _traced(inputs, [], constants, outputs)
+    return _traced(inputs, [], constants, outputs, [])
 
 
 def inline_layer(layer: Any, training: bool, symbol: Callable[[Any], Any], args: Any, kwargs: dict[str, Any]) -> Traced:
@@ -61,23 +73,45 @@ def inline_layer(layer: Any, training: bool, symbol: Callable[[Any], Any], args:
     inner_kwargs = keras.tree.map_structure(replaced, kwargs)
     if getattr(layer, "_call_has_training_arg", False):
         inner_kwargs["training"] = training
-    losses = len(layer.losses)
-    with _symbolic_weights(layer) as weights, _unchanging_state() as reason, _mode(layer, training), _symbolic_constants() as constants:
+    with (
+        _symbolic_weights(layer) as weights,
+        _unchanging_state() as reason,
+        _mode(layer, training),
+        _symbolic_constants() as constants,
+        _noted_losses() as losses,
+    ):
         outputs = _called(layer.call, inner_args, inner_kwargs, "call")
     reason.check()
-    if len(layer.losses) != losses:
-        raise UnsupportedArgument("add_loss in its call")
-    return _traced(fresh, weights, constants, outputs)
+    return _traced(fresh, weights, constants, outputs, losses)
 
 
-def _traced(fresh: list[Any], weights: list[tuple[Any, Any]], constants: list[tuple[Any, Any]], outputs: Any) -> Traced:
+def _traced(fresh: list[Any], weights: list[tuple[Any, Any]], constants: list[tuple[Any, Any]], outputs: Any, losses: list[Any]) -> Traced:
     inputs = [*fresh, *[tensor for _, tensor in weights], *[tensor for _, tensor in constants]]
-    return Traced(Function(inputs, outputs), inputs, [variable for variable, _ in weights], [array for array, _ in constants])
+    terms = [_term(loss, {id(tensor) for tensor in inputs}) for loss in losses]
+    inner = [leaf for term in terms for leaf in term.leaves if not any(leaf is tensor for tensor in inputs)]
+    function = Function(inputs, [outputs, *inner])
+    count = len(keras.tree.flatten(outputs))
+    return Traced(function, count, inputs, [variable for variable, _ in weights], [array for array, _ in constants], terms)
 
 
-def forget(function: Any) -> None:
+def _term(loss: Any, inputs: set[int]) -> Term:
+    """Cut where a layer or the caller made a tensor: from there on it consists of operations alone, which are cheap to repeat."""
+    leaves: dict[int, Any] = {}
+    stack = [loss]
+    while stack:
+        tensor = stack.pop()
+        maker, index, _ = tensor._keras_history
+        if id(tensor) in inputs or isinstance(maker, keras.Layer):
+            leaves[id(tensor)] = tensor
+        else:
+            stack.extend(maker._inbound_nodes[index].arguments.keras_tensors)
+    return Term(Function(list(leaves.values()), loss), list(leaves.values()))
+
+
+def forget(traced: Traced) -> None:
     """Takes the traced calls off the user's layers."""
-    for node in [node for nodes in function._nodes_by_depth.values() for node in nodes]:
+    functions = [traced.function, *[term.function for term in traced.losses]]
+    for node in [node for function in functions for nodes in function._nodes_by_depth.values() for node in nodes]:
         operation = node.operation
         if node in operation._inbound_nodes:
             operation._inbound_nodes.remove(node)
@@ -157,6 +191,28 @@ def _symbolic_constants() -> Iterator[list[tuple[Any, Any]]]:
         yield made
     finally:
         keras.Layer.__call__ = own
+
+
+@contextmanager
+def _noted_losses() -> Iterator[list[Any]]:
+    """While it lasts `add_loss` notes symbolic tensors, which Keras would refuse."""
+    noted: list[Any] = []
+    own, thread = keras.Layer.add_loss, threading.get_ident()
+
+    def add_loss(self: Any, loss: Any) -> None:
+        given = keras.tree.flatten(loss)
+        if threading.get_ident() != thread or not tf.executing_eagerly():  # within a layer that is followed later
+            own(self, loss)
+        elif all(isinstance(x, keras.KerasTensor) for x in given):
+            noted.extend(given)
+        else:
+            raise ValueError("add_loss takes what is computed from inputs or weights")
+
+    keras.Layer.add_loss = add_loss
+    try:
+        yield noted
+    finally:
+        keras.Layer.add_loss = own
 
 
 class _Watch(keras.StatelessScope):

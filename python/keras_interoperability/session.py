@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,6 +39,7 @@ class Session:
         self.mirror = Mirror(self.network, {**self.evaluation.variables, **self.training.variables}, self)
         self.solvers: dict[str, Solver] = {}
         self._trained: list[str] = []
+        self._left_out: set[str] = set()
         self._state = 0
         reader = next((str(node.path) for node in self.evaluation.graph.nodes if node.op != "Transpose"), "")
         self.inputs = Inputs(functional_of(model)._inputs_struct, self.evaluation.graph.inputs, reader)
@@ -53,6 +55,7 @@ class Session:
         names.sort(key=lambda name: place.get(id(self.training.variables[name]), len(place)))
         self.network.set_trainable(names)
         self._trained = names
+        self._left_out = set()
         self.solvers.clear()
         for name in names:
             self.network.set_solver(name, None if solver is None else solver.to_native())
@@ -85,10 +88,42 @@ class Session:
         """The parameters that get gradients, in the order of the model's trainable variables."""
         return list(self._trained)
 
-    def regularized(self) -> dict[str, Any]:
-        """The trained variables whose layer asks for a regulariser."""
+    def in_loss(self) -> dict[str, Any]:
+        """The trained variables that the loss reads itself: those with a regulariser and those that go into `add_loss`."""
         variables = self.training.variables
-        return {name: variables[name] for name in self._trained if variables[name].regularizer is not None}
+        read = {id(source) for term in self.training.loss_terms for source in term.sources}
+        return {n: variables[n] for n in self._trained if variables[n].regularizer is not None or id(variables[n]) in read}
+
+    def reached(self, without: Collection[int] = ()) -> set[str]:
+        """Names of parameters that get a gradient from an output of the training graph; `without`: numbers of outputs that give none."""
+        graph = self.training.graph
+        makers = {value: node for node in graph.nodes if node.op != "StopGradient" for value in node.outputs}
+        stack = [value for i, value in enumerate(graph.outputs) if i not in without]
+        seen = set(stack)
+        while stack:
+            node = makers.get(stack.pop())
+            fresh = {value for value in node.inputs if value is not None} - seen if node is not None else set()
+            seen |= fresh
+            stack.extend(fresh)
+        return {value.name for value in seen if value.kind == "parameter"}
+
+    def leave_out(self, names: set[str]) -> None:
+        """No term of the loss depends on these: Keras' optimizers pass over them, weight decay included."""
+        self._left_out = names
+        self.network.set_trainable(self.updated_names())
+
+    def updated_names(self) -> list[str]:
+        """Those of `trained_names` that the loss depends on, as far as it is known."""
+        return [name for name in self._trained if name not in self._left_out]
+
+    def add_to_gradients(self, further: dict[str, Array], alone: set[str]) -> None:
+        """After `backward`: adds what the loss gives to weights directly. `alone`: they get no gradient from the graph."""
+        for name, gradient in further.items():
+            memory = self.network.gradient(name)
+            if name in alone:
+                memory[:] = 0.0
+                self.network.mark_gradient(name)
+            memory += gradient.reshape(-1)
 
     def evaluate(self, xs: list[Array]) -> Evaluated:
         """The model's outputs."""

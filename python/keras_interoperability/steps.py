@@ -26,16 +26,20 @@ class Steps:
     def __init__(self, model: Any, session: Session, solver: Solver | None) -> None:
         self._model = model
         self._session = session
+        self._solver = solver
         self.update = update_of(model, session, solver)
+        self._knows_loss = False
         self.native: Compiled | None = None
         self._not_native: set[Any] = set()
         self._general: General | None = None
-        regularized = session.regularized()
-        is_plain = not session.training.activity_regularizers and not any(mask is not None for mask in output_masks(model))
-        self._may_be_native = is_plain and all(is_known(v.regularizer) for v in regularized.values())
+        in_loss = session.in_loss()
+        self._alone = set(in_loss) - session.reached()
+        has_terms = session.training.activity_regularizers or session.training.loss_terms or session.evaluation.loss_terms
+        is_plain = not has_terms and not any(mask is not None for mask in output_masks(model))
+        self._may_be_native = is_plain and all(is_known(v.regularizer) for v in in_loss.values())
         self._penalties: Penalties | None = None
-        if regularized and self._may_be_native:
-            self._penalties = Penalties({name: (session.network.memory(name), v.regularizer) for name, v in regularized.items()})
+        if in_loss and self._may_be_native:
+            self._penalties = Penalties({name: (session.network.memory(name), v.regularizer) for name, v in in_loss.items()})
 
     def train(self, data: Any) -> Any:
         """One batch: forward, loss, backward, update. Returns Keras' logs."""
@@ -57,11 +61,12 @@ class Steps:
             else:
                 gradients, further, logs = self._by_keras().train(xs, y, outputs, weights)
             session.backward(gradients)
+            if self._general is not None and not self._knows_loss:
+                self._look_at_loss(self._general.without_loss, set(further))
         finally:
             session.drop()
-        for name, gradient in further.items():
-            memory = session.network.gradient(name)
-            memory += gradient.reshape(-1)
+        if further:
+            session.add_to_gradients(further, self._alone)
         self.update.run()
         return logs
 
@@ -96,11 +101,21 @@ class Steps:
             return native
         return None
 
+    def _look_at_loss(self, without: list[int], further: set[str]) -> None:
+        """Once, after the first step by Keras: weights that the loss does not depend on stay as they are."""
+        self._knows_loss = True
+        reached = self._session.reached(without)
+        self._alone = further - reached
+        still = set(self._session.trained_names()) - reached - further
+        if still:
+            self._session.leave_out(still)
+            self.update = update_of(self._model, self._session, self._solver)
+
     def _by_keras(self) -> General:
         if self.native is not None:
             self.native.hand_over()
         if self._general is None:
-            self._general = General(self._model, self._session.training, self._session.regularized())
+            self._general = General(self._model, self._session)
         return self._general
 
 

@@ -38,8 +38,8 @@ class EngineUpdate:
         self._session = session
         self._counter = Counter(optimizer.iterations)
         self._rate = Rate(optimizer, solver, self._counter)
-        self._clipping = Clipping.of(optimizer, [session.network.gradient(name) for name in session.trained_names()])
-        variables = [session.training.variables[name] for name in session.trained_names()]
+        self._clipping = Clipping.of(optimizer, [session.network.gradient(name) for name in session.updated_names()])
+        variables = [session.training.variables[name] for name in session.updated_names()]
         self._constrained = [variable for variable in variables if variable.constraint is not None]
 
     def run(self) -> None:
@@ -64,8 +64,8 @@ class KerasUpdate:
     def __init__(self, optimizer: Any, session: Session) -> None:
         self._optimizer = optimizer
         self._session = session
-        self._gradients = [session.network.gradient(name) for name in session.trained_names()]
-        self._variables = [session.training.variables[name] for name in session.trained_names()]
+        self._gradients = [session.network.gradient(name) for name in session.updated_names()]
+        self._variables = [session.training.variables[name] for name in session.updated_names()]
         if not optimizer.built:
             optimizer.build(session.trainable_variables)
         self._apply: Any = None

@@ -143,10 +143,11 @@ def _from_dlpack(data: Any) -> npt.NDArray[Any]:
         raise errors.ValueError("tensor: the data lie on a device; move them to the CPU first")
     try:
         return np.from_dlpack(data)
-    except BufferError as cause:
-        raise errors.ValueError(f"tensor: {cause}") from cause
-    except RuntimeError as cause:
-        raise errors.TypeError(f"tensor of {getattr(data, 'dtype', 'this type')}: expected one of {', '.join(DATATYPES)}") from cause
+    except (BufferError, RuntimeError) as cause:
+        dtype = str(getattr(data, "dtype", "this type"))
+        if dtype.rpartition(".")[2] in DATATYPES:
+            raise errors.ValueError(f"tensor: {cause}") from cause
+        raise errors.TypeError(f"tensor of {dtype}: expected one of {', '.join(DATATYPES)}") from cause
 
 
 __all__ = ["Tensor"]

@@ -18,8 +18,10 @@ import torch
 from n2d2 import errors
 from pytorch_interoperability.imported import Imported
 from pytorch_interoperability.importer import Importer
+from pytorch_interoperability.older_torch import lstm_states_in_shape
 from pytorch_interoperability.places import TORCH_FOLDER, listed
 from pytorch_interoperability.signature import Examples, dynamic_shapes
+from pytorch_interoperability.watch import Attributes
 
 _LOCK = threading.Lock()
 
@@ -58,7 +60,7 @@ def _backward_rules(seen: list[str]) -> Iterator[None]:
     thread = threading.get_ident()
 
     def noted_apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
-        if threading.get_ident() == thread:
+        if threading.get_ident() == thread and cls.__name__ != "_NoopSaveInputs":  # of a checkpoint that is captured as it should be
             is_checkpoint = cls.__module__ == "torch.utils.checkpoint"
             lost = f"autograd.Function '{cls.__name__}', whose backward would not be used"
             seen.append("checkpoint with use_reentrant=True; use False" if is_checkpoint else lost)
@@ -143,32 +145,52 @@ def capture(module: torch.nn.Module, examples: Examples) -> Imported:
 
 def import_module(module: torch.nn.Module, examples: Examples) -> tuple[Imported, list[str]]:
     """The graph as far as it is supported, and what is not."""
-    buffers = {name for name, _ in module.named_buffers()}
     seen: list[str] = []
     hooked: list[str] = []
+    left: list[str] = []
     shapes = dynamic_shapes(module, examples)
     try:
-        with _LOCK, _quiet(), _plain_paths(), _backward_rules(seen), _hooks_that_only_look(module, hooked):
+        with (
+            _LOCK,
+            _side_effects_undone(module, left),
+            _quiet(),
+            _plain_paths(),
+            lstm_states_in_shape(),
+            _backward_rules(seen),
+            _hooks_that_only_look(module, hooked),
+        ):
             program = torch.export.export(module, examples.args, examples.kwargs, dynamic_shapes=shapes, strict=False)
     except errors.N2D2Error:
         raise
     except Exception as cause:
-        late = _remove_late_buffers(module, buffers)
-        hint = f" (buffers registered in forward: {', '.join(late)})" if late else ""
         first = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
         raise errors.UnsupportedError(
-            f"the network cannot be captured{hint}: {type(cause).__name__}: {first}{_place_of(cause)}\n"
-            "Its forward must be the same sequence of tensor operations for every input; move Python decisions on values out of it."
+            f"the network cannot be captured: {type(cause).__name__}: {first}{_place_of(cause)}\n"
+            + "".join(f"{problem}\n" for problem in left)
+            + "Its forward must be the same sequence of tensor operations for every input; move Python decisions on values out of it."
         ) from cause
-    late = _remove_late_buffers(module, buffers)
     importer = Importer(program, module)
     imported = importer.run()
     return imported, [
         *dict.fromkeys(seen),
         *[f"forward hook on '{path}' that returns nothing and so would not run; remove it" for path in dict.fromkeys(hooked)],
-        *[f"buffer '{name}' registered in forward; register it in __init__" for name in late],
+        *left,
         *importer.problems,
     ]
+
+
+@contextlib.contextmanager
+def _side_effects_undone(module: torch.nn.Module, left: list[str]) -> Iterator[None]:
+    """Takes back what forward, which runs once, writes to the module; notes the tensors it leaves there, which would never change."""
+    buffers = {name for name, _ in module.named_buffers()}
+    attributes = Attributes(module)
+    try:
+        yield
+    finally:
+        left += [f"buffer '{name}' registered in forward; register it in __init__" for name in _remove_late_buffers(module, buffers)]
+        names = ", ".join(f"'{name}'" for name in attributes.put_back())
+        if names:
+            left.append(f"forward keeps tensors in attributes, which n2d2 would not fill: {names}; return them instead")
 
 
 def _place_of(cause: Exception) -> str:

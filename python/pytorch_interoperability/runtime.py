@@ -92,7 +92,6 @@ class Runtime:
             check_module(self.module)
             with torch.inference_mode(False), torch.autocast("cpu", enabled=False):
                 captured = capture(self.module, self.examples)
-            watch.put_back()
             if len(self._captures) >= MOST_CAPTURES:  # a number that goes on changing
                 del self._captures[next(iter(self._captures))]
             self._captures[watch.key] = captured

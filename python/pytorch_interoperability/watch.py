@@ -9,8 +9,6 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
-from n2d2 import errors
-
 SETTINGS = ("training", "p", "momentum")
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
@@ -28,8 +26,6 @@ class Watch:
         self._without_hooks = [h for h in hooks if not h]
         self._with_hooks = [(h, list(h.values())) for h in hooks if h]
         self._constants = [(vars(m), name, t, t._version) for m in modules for name, t in _own(m) if isinstance(t, torch.Tensor)]
-        # a hook before forward makes an attribute of others, as pruning does, and makes it again next time
-        self._before = [(vars(m), _shallow(m), not _is_torchs(m) and not m._forward_pre_hooks) for m in modules]
         self._settings = [(vars(m), name, vars(m)[name]) for m in modules for name in _settings_of(m)]
         self.key = tuple([value for _, _, value in self._settings])
         """Equal for equal settings, as long as the structure is the same."""
@@ -56,12 +52,16 @@ class Watch:
         """The capture has the numbers of these buffers in it: writing one, or another tensor in its place, is another structure."""
         self._constants += [(owner, name, owner[name], owner[name]._version) for owner, name in buffers]
 
-    def put_back(self) -> None:
-        """Called after a capture, which runs forward once: undoes what forward wrote to attributes.
 
-        Raises:
-            n2d2.errors.UnsupportedError: when it keeps tensors there; a Block would never fill them.
-        """
+class Attributes:
+    """The plain attributes of a module and its sub-modules, as they are before a capture, which runs forward once."""
+
+    def __init__(self, module: torch.nn.Module) -> None:
+        # a hook before forward makes an attribute of others, as pruning does, and makes it again next time
+        self._before = [(vars(m), _shallow(m), not _is_torchs(m) and not m._forward_pre_hooks) for m in module.modules()]
+
+    def put_back(self) -> list[str]:
+        """Undoes what forward wrote to them; the names of those it keeps tensors in, which a Block would never fill."""
         lost = []
         for owner, before, is_forwards in self._before:
             for name in [name for name in owner if _leaves(owner[name]) != _leaves(before.get(name, ()))]:
@@ -71,9 +71,7 @@ class Watch:
                     owner[name] = before[name]
                 else:
                     del owner[name]
-        if lost:
-            names = ", ".join(f"'{name}'" for name in dict.fromkeys(lost))
-            raise errors.UnsupportedError(f"forward keeps tensors in attributes, which n2d2 would not fill: {names}; return them instead")
+        return list(dict.fromkeys(lost))
 
 
 def _is_torchs(module: torch.nn.Module) -> bool:
@@ -116,4 +114,4 @@ def _tied(modules: list[torch.nn.Module]) -> list[tuple[dict[str, Any], str, dic
     return tied
 
 
-__all__ = ["Watch", "averages_all_batches"]
+__all__ = ["Attributes", "Watch", "averages_all_batches"]

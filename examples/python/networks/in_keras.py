@@ -9,7 +9,6 @@ from keras import layers
 
 from networks.shapes import AUTOENCODER_ROW, AUTOENCODER_WIDTHS, DS_CNN_DROPOUTS, MOBILENET_PAIRS, RESNET8_BLOCKS, RESNET18_BLOCKS
 
-
 MOMENTUM = 0.9  # of the moving statistics, as in PyTorch; Keras' 0.99 wants thousands of steps before evaluation means anything
 
 

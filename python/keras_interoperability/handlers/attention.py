@@ -16,11 +16,21 @@ from keras_interoperability.planes import Planes
 
 @operation("DotProductAttention")
 def dot_product_attention(
-    capture: Any, op: Any, query: Any, key: Any, value: Any, bias: Any = None, mask: Any = None, scale: Any = None
+    capture: Any,
+    op: Any,
+    query: Any,
+    key: Any,
+    value: Any,
+    bias: Any = None,
+    mask: Any = None,
+    scale: Any = None,
+    flash_attention: Any = None,
+    attn_logits_soft_cap: Any = None,
 ) -> Planes:
     """Query [B, T, N, H], key and value [B, S, K, H]; with K < N heads of keys, each serves several of the query."""
-    if op.attn_logits_soft_cap is not None:
-        raise UnsupportedArgument(f"attn_logits_soft_cap={op.attn_logits_soft_cap}")
+    soft_cap = getattr(op, "attn_logits_soft_cap", attn_logits_soft_cap)  # the last two are arguments of the call before Keras 3.11
+    if soft_cap is not None:
+        raise UnsupportedArgument(f"attn_logits_soft_cap={soft_cap}")
     query, key, value = (capture.value(x) for x in (query, key, value))
     groups = query.shape[2] // key.shape[2]
     if groups > 1:

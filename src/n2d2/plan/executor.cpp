@@ -24,7 +24,7 @@ class Job {
       std::size_t first_step = 0;
       for (const auto& segment : program->segments) {
         if (threads > 1 && !is_first) barrier_.wait(threads);
-        is_first = false;
+        is_first = program->keeps_to_lanes && is_first;
         run_segment(*program, segment, first_step, static_cast<std::size_t>(thread), static_cast<std::size_t>(threads));
         first_step += segment.size();
       }

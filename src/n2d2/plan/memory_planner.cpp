@@ -71,6 +71,8 @@ class Planner {
     for (Storage& storage : input_.storages) {
       if (storage.region == kPacked) {
         storage.offset = take(sizes.packed, storage.bytes);
+      } else if (storage.region == kPackedOwn) {
+        storage.offset = take(sizes.packed_own, storage.bytes);
       } else if (storage.region < 0 && !summaries_.contains(&storage)) {
         storage.region = kShared;  // no step names it, so nothing is known: it shares its bytes with nobody
         const std::int64_t bytes = aligned(storage.batched ? input_.capacity * storage.bytes_per_row : storage.bytes * input_.lanes);

@@ -16,6 +16,7 @@ struct RegionSizes {
   std::int64_t saved_local = 0;   ///< per lane and pending forward
   std::int64_t saved_shared = 0;  ///< per pending forward
   std::int64_t packed = 0;
+  std::int64_t packed_own = 0;  ///< per lane
 };
 
 struct MemoryPlanInput {

@@ -81,7 +81,7 @@ class Plan {
   Externals externals_;
   RegionSizes sizes_;
   Program pack_, forward_, backward_;
-  std::vector<AlignedBuffer> local_arenas_;
+  std::vector<AlignedBuffer> local_arenas_, packed_own_;
   AlignedBuffer shared_arena_, packed_;
   std::vector<std::vector<char*>> bases_;  ///< per lane: start of each region
   std::vector<Lane> run_lanes_;

@@ -16,6 +16,7 @@ enum Region : int {
   kSavedLocal,   ///< like kLocal, but alive until backward: one block per pending forward
   kSavedShared,  ///< like kShared, but alive until backward
   kPacked,       ///< packed copies of parameters and constants: alive as long as the plan
+  kPackedOwn,    ///< the same, a copy for each lane
   kExternal,
 };
 

@@ -97,7 +97,7 @@ Storage* StorageMap::scratch(std::string name, std::int64_t bytes, int region) {
   Storage& storage = storages_.emplace_back();
   storage.name = std::move(name);
   storage.bytes = whole_lines(bytes);
-  storage.per_lane = region != kPacked;
+  storage.per_lane = region != kPacked && region != kPackedOwn;
   storage.region = region;
   return &storage;
 }

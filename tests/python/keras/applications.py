@@ -21,8 +21,6 @@ SIZES = {
     "VGG16": 48,
     "ConvNeXtTiny": 64,
 }
-OPEN = {"InceptionV3"}
-"""Gradients of a few tensors are farther from float64 than the rule allows; whether ReLUs that switch by rounding explain it is not proved."""
 
 
 def configuration(name: str):

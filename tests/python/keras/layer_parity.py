@@ -90,29 +90,27 @@ def ours(configuration, weights, xs, make_dy, capacity: int = ROWS) -> tuple[dic
     keys = {id(variable): key for key, variable in session.training.variables.items()}
     for v in model.trainable_variables:
         results[f"gradient of weight {v.path}"] = session.network.gradient(keys[id(v)]).reshape(v.shape).copy()
-    results |= {f"statistic {v.path}": np.array(v.value) for v in statistics(model)}
+    results |= {f"statistic {v.path}": np.asarray(v.value).copy() for v in statistics(model)}
     return results, dy
 
 
 def compare(
-    configuration, seed: int = 0, draw=drawn_weights, shakes: int = 1, rows: int = ROWS, capacity: int = ROWS
+    configuration, seed: int = 0, draw=drawn_weights, settle=None, rows: int = ROWS, capacity: int = ROWS
 ) -> dict[str, tuple[float, float]]:
     """(error, allowance) of every tensor, after the rule for one step in `parity.py`; the model is wrapped for batches of `capacity`.
 
-    `shakes`: how often the inputs are shaken. A deep network, in which one ReLU that switches changes much, needs several to show it, in
-    float64 and in Keras' own float32.
+    `settle(model in float64, weights, inputs)`: gives weights for which gradients can be compared, as `kinks.settled`.
     """
     rng = np.random.default_rng(seed)
     xs = [rng.standard_normal((rows, *shape)).astype(np.float32) for shape in configuration[0]]
     keras.utils.set_random_seed(seed)
     weights = draw(build(configuration, "float32"), seed)
+    if settle:
+        weights = settle(build(configuration, "float64"), weights, xs)
     found, dy = ours(configuration, weights, xs, lambda shape: rng.standard_normal(shape).astype(np.float32), capacity)
     exact = reference(configuration, weights, xs, dy, "float64")
-    others = [reference(configuration, weights, xs, dy, "float32")]
-    for shake in range(shakes):
-        noisy = [shaken(w, 1000 * shake + i) for i, w in enumerate(weights)]
-        for dtype in ("float64", "float32") if shakes > 1 else ("float64",):
-            others.append(reference(configuration, noisy, [shaken(x, 1000 * shake + 99) for x in xs], dy, dtype))
+    noisy = [shaken(w, i) for i, w in enumerate(weights)], [shaken(x, 99) for x in xs]
+    others = [reference(configuration, weights, xs, dy, "float32"), reference(configuration, *noisy, dy, "float64")]
     assert [value.shape for value in found.values()] == [value.shape for value in exact.values()]
     names = list(exact)
     allowed = {name: 4 * max(distance(list(o.values())[i], exact[name]) for o in others) + 4e-6 for i, name in enumerate(names)}

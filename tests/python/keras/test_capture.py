@@ -242,12 +242,6 @@ class Listed(layers.Layer):
         return x * ops.reshape(self.scales[0], (1, -1))
 
 
-class Penalty(layers.Layer):
-    def call(self, x):
-        self.add_loss(ops.mean(x))
-        return x
-
-
 class Branch(layers.Layer):
     def call(self, x):
         return x if ops.max(x) > 0 else -x
@@ -262,7 +256,6 @@ class Branch(layers.Layer):
         (Sampling(name="odd"), r"layer 'odd' \(Sampling\) with a call that draws random numbers or changes state"),
         (Counting(name="odd"), r"layer 'odd' \(Counting\)"),
         (Listed(name="odd"), r"layer 'odd' \(Listed\) with a call that reads the value of '.*scale'"),
-        (Penalty(name="odd"), r"layer 'odd' \(Penalty\).*add_loss"),
         (Branch(name="odd"), r"layer 'odd' \(Branch\) with a call that cannot be followed.*keras\.ops"),
         (layers.RandomRotation(0.1, name="odd"), r"layer 'odd' \(RandomRotation\) with random augmentation; apply it to the data"),
         (layers.Lambda(lambda x: x[:, ::-1] if x.shape[0] else ops.sort(x), name="odd"), r"'odd/sort"),

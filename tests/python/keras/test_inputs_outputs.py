@@ -59,6 +59,8 @@ def test_inputs(form):
 def test_outputs(form):
     x, kind, size = data()
     compiled = {"loss": packed(form, *LOSSES, ("kind", "size")), "metrics": packed(form, *METRICS, ("kind", "size"))}
+    if form in ("other keys", "list of one") and tuple(map(int, keras.__version__.split(".")[:2])) < (3, 14):
+        del compiled["metrics"]  # Keras takes metrics in these forms since 3.14
     assert_same_training(model(outputs=form), x, packed(form, kind, size, ("kind", "size")), **compiled)
 
 
@@ -84,9 +86,13 @@ def test_datasets_generators_weights_and_single_batches():
     def use(each):
         dataset = tf.data.Dataset.from_tensor_slices((x, y, weights)).batch(8)
         first = {name: part[:9] for name, part in x.items()}, {name: part[:9] for name, part in y.items()}
-        return [
+        results = [
             each.fit(dataset, epochs=2, verbose=0, shuffle=False).history,
             each.fit((first for _ in range(9)), verbose=0, shuffle=False, steps_per_epoch=2).history,
+        ]
+        each.reset_metrics()  # the means of Keras 3.10 mix batches of known and open size badly
+        return [
+            *results,
             each.train_on_batch(*first, return_dict=True),
             each.test_on_batch(*first),
             each.predict_on_batch(first[0]),

@@ -130,6 +130,30 @@ def test_calls_and_tapes(trained):
     assert np.abs(symbolic.predict(x, verbose=0) - trained.predict(x, verbose=0)).max() < 1e-6
 
 
+def written_by_a_checkpoint(model, tmp_path):
+    path = tf.train.Checkpoint(weights=[v.value for v in model.variables]).save(tmp_path / "saved")
+    model.set_weights([w * 0 for w in model.get_weights()])
+    model(tf.zeros((1, 8, 8, 1)))
+    tf.train.Checkpoint(weights=[v.value for v in model.variables]).restore(path)
+
+
+def written_in_a_trace(model, tmp_path):
+    tf.function(lambda: [v.assign(v.value * 0.5) for v in model.variables])()
+
+
+def written_by_a_raw_operation(model, tmp_path):
+    kernel = model.layers[-1].kernel.value
+    tf.raw_ops.AssignAddVariableOp(resource=kernel.handle, value=kernel * 0.5)
+
+
+@pytest.mark.parametrize("write", [written_by_a_checkpoint, written_in_a_trace, written_by_a_raw_operation])
+def test_a_call_sees_what_was_written_past_keras(trained, write, tmp_path):
+    x = tf.constant(digits()[0][:4])
+    write(trained, tmp_path)
+    expected = np.asarray(trained._functional(x))
+    assert np.abs(np.asarray(trained(x)) - expected).max() <= 1e-6
+
+
 def test_deepnet_cell_and_for_export(trained):
     x, _, _ = digits()
     deepnet = trained.get_deepnet_cell()

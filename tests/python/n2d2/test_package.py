@@ -45,7 +45,8 @@ class TestTensor:
 
     def test_speaks_dlpack(self):
         tensor = n2d2.Tensor(np.zeros(4, np.float32))
-        np.from_dlpack(tensor)[1:2] = 3 if np.from_dlpack(tensor).flags.writeable else np.from_dlpack(tensor)[1:2]
+        tensor.numpy()[1] = 3
+        assert np.from_dlpack(tensor)[1] == 3
         torch = pytest.importorskip("torch")
         torch.from_dlpack(tensor)[2] = 5
         assert tensor[2] == 5

@@ -84,7 +84,7 @@ def torch_trajectory(make: Callable[..., object]) -> list[np.ndarray]:
 
 
 def keras_trajectory(make: Callable[..., object]) -> list[np.ndarray]:
-    keras = pytest.importorskip("keras")
+    keras = pytest.importorskip("keras", minversion="3")
     w = keras.Variable(start())
     optimizer = make(keras)
     optimizer.build([w])

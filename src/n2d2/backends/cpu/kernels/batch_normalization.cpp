@@ -82,6 +82,23 @@ void fill_factors(const Factors& factors, NormalizeTask& task, const float* mean
   factors.fill(task, lane, of, lane.is_first);
 }
 
+/// y from x and the factors; with `added` that is added in front of the relu.
+void emit_output(Emitter& emit, const Geometry& g, const Operand& mean, const Operand& inv_std, bool relu, const Operand& added) {
+  const auto x = emit.in(0), gain = emit.in(1), shift = emit.in(2), y = emit.out(0);
+  const Factors factors(emit, g);
+  std::vector<plan::Use> uses = {plan::reads(x, Access::rows),      plan::reads(gain, Access::all),
+                                 plan::reads(shift, Access::all),   plan::reads(mean, Access::all),
+                                 plan::reads(inv_std, Access::all), plan::writes(factors.scratch(), Access::own),
+                                 plan::writes(y, Access::rows)};
+  if (added) uses.push_back(plan::reads(added, Access::rows));
+  emit.chunked_step(uses, [=, body = simd().normalize.apply](const Lane& lane) {
+    NormalizeTask task{.width = g.width, .floats = g.floats_of(lane), .x = x.rows(lane), .relu = relu, .to = y.rows(lane)};
+    if (added) task.added = added.rows(lane);
+    fill_factors(factors, task, mean.all(lane), inv_std.all(lane), gain.all(lane), shift.all(lane), lane);
+    body(task);
+  });
+}
+
 /// With `adds` the node reads as input 5 what is added in front of the relu.
 void prepare(Emitter& emit, bool relu, bool adds) {
   const Geometry g(emit.node().input_shape(0));
@@ -90,20 +107,7 @@ void prepare(Emitter& emit, bool relu, bool adds) {
   } else {
     emit_running_statistics(emit, g);
   }
-  const auto x = emit.in(0), gain = emit.in(1), shift = emit.in(2), y = emit.out(0), mean = emit.out(1), inv_std = emit.out(2);
-  const auto added = adds ? emit.in(5) : Operand();
-  const Factors factors(emit, g);
-  std::vector<plan::Use> uses = {plan::reads(x, Access::rows),      plan::reads(gain, Access::all),
-                                 plan::reads(shift, Access::all),   plan::reads(mean, Access::all),
-                                 plan::reads(inv_std, Access::all), plan::writes(factors.scratch(), Access::own),
-                                 plan::writes(y, Access::rows)};
-  if (adds) uses.push_back(plan::reads(added, Access::rows));
-  emit.chunked_step(uses, [=, body = simd().normalize.apply](const Lane& lane) {
-    NormalizeTask task{.width = g.width, .floats = g.floats_of(lane), .x = x.rows(lane), .relu = relu, .to = y.rows(lane)};
-    if (adds) task.added = added.rows(lane);
-    fill_factors(factors, task, mean.all(lane), inv_std.all(lane), gain.all(lane), shift.all(lane), lane);
-    body(task);
-  });
+  emit_output(emit, g, emit.out(1), emit.out(2), relu, adds ? emit.in(5) : Operand());
 }
 
 /// With `relu` the node reads the shift as input 3, from which the sign of y follows.
@@ -161,6 +165,9 @@ void prepare_grad(Emitter& emit, bool relu) {
 void batch_normalization(Emitter& emit) { prepare(emit, false, false); }
 void batch_normalization_relu(Emitter& emit) { prepare(emit, true, false); }
 void batch_normalization_add_relu(Emitter& emit) { prepare(emit, true, true); }
+void batch_normalization_again(Emitter& emit) {
+  emit_output(emit, Geometry(emit.node().input_shape(0)), emit.in(3), emit.in(4), emit.node().integer("relu") != 0, Operand());
+}
 void batch_normalization_grad(Emitter& emit) { prepare_grad(emit, false); }
 void batch_normalization_relu_grad(Emitter& emit) { prepare_grad(emit, true); }
 
@@ -172,6 +179,7 @@ Kernels batch_normalization_kernels() {
   return {{"BatchNormalization", "batch_normalization", refuses_unbatched, batch_normalization},
           {"BatchNormalizationRelu", "batch_normalization_relu", refuses_unbatched, batch_normalization_relu},
           {"BatchNormalizationAddRelu", "batch_normalization_add_relu", refuses_unbatched, batch_normalization_add_relu},
+          {"BatchNormalizationAgain", "batch_normalization_again", refuses_unbatched, batch_normalization_again},
           {"BatchNormalizationGrad", "batch_normalization_grad", refuses_unbatched, batch_normalization_grad},
           {"BatchNormalizationReluGrad", "batch_normalization_relu_grad", refuses_unbatched, batch_normalization_relu_grad}};
 }

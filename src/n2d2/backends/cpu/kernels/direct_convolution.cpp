@@ -10,8 +10,6 @@
 namespace n2d2::cpu {
 namespace {
 
-constexpr std::int64_t kWinogradChannels = 16;  // of input and output: below, the transformations cost what the products save
-constexpr std::int64_t kWinogradTiles = 9;
 constexpr std::int64_t kFloatsToTranspose = 2048;  // weights
 
 std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
@@ -120,8 +118,7 @@ void DirectConvolution::finish() {
   const bool taps_of_winograd = parts_.size() == 1 && parts_[0].tap_floats.size() == 9 && parts_[0].runs.size() == 3 &&
                                 parts_[0].run_floats == 3 * inputs_ && in_step_[0] == 1 && in_step_[1] == 1 && parts_[0].runs[0] == 0 &&
                                 parts_[0].runs[1] == image_.row_floats() && parts_[0].runs[2] == 2 * image_.row_floats();
-  const std::int64_t tiles = (out_[0] + 1) / 2 * ((out_[1] + 1) / 2);
-  winograd_ = taps_of_winograd && std::min(inputs_, channels_) >= kWinogradChannels && tiles >= kWinogradTiles;
+  winograd_ = taps_of_winograd && winograd_pays(inputs_, channels_, out_[0], out_[1]);
   if (winograd_) {
     for (int axis = 0; axis < 2; ++axis) image_.padded[axis] = std::max(image_.padded[axis], (out_[axis] + 1) / 2 * 2 + 2);
     parts_[0].weight_floats = simd().winograd.weight_floats(inputs_, channels_);
@@ -146,7 +143,9 @@ plan::Operand DirectConvolution::pack(plan::Emitter& emit, std::size_t index) co
   const StridedCopy copy = copies ? transposition(value) : StridedCopy();
   const std::int64_t copy_at = (floats + taps_of_winograd + 15) / 16 * 16;
   const plan::Operand weight = emit.in(index), packed = emit.packed((copy_at + (copies ? all : 0)) * 4);
-  emit.pack(weight, packed, [=, taps = std::vector<ConvTap>()](const plan::Lane& lane) mutable {
+  const auto taps_of_lane = std::make_shared<std::vector<std::vector<ConvTap>>>(static_cast<std::size_t>(emit.lanes()));
+  emit.pack(weight, packed, [=](const plan::Lane& lane) {
+    std::vector<ConvTap>& taps = (*taps_of_lane)[static_cast<std::size_t>(lane.index)];
     float* to = packed.all(lane);
     const float* from = weight.all(lane);
     if (copies) {

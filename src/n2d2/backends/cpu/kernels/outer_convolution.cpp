@@ -20,8 +20,7 @@ using plan::Operand;
 // the tiles' sums.
 constexpr std::int64_t kBlockFloats = 1 << 14;
 constexpr std::int64_t kBlockPixels = 400;
-constexpr std::int64_t kMostWeights = 1 << 20;  // beyond, the sums leave the caches between blocks, and oneDNN is faster
-constexpr std::int64_t kShortRun = 8;           // shorter runs do not fill a tile: several rows of the kernel share one
+constexpr std::int64_t kShortRun = 8;  // shorter runs do not fill a tile: several rows of the kernel share one
 
 std::int64_t whole(std::int64_t n, std::int64_t unit) { return (n + unit - 1) / unit * unit; }
 
@@ -193,7 +192,7 @@ void prepare(Emitter& emit) {
 
 std::string refuses(const ir::Node& node) {
   if (node.integer("group") != 1) return "several groups";
-  if (node.output_shape(0).elements_per_row() > kMostWeights) return "so many weights that blocks of them pay";
+  if (node.output_shape(0).elements_per_row() > kMostOuterWeights) return "so many weights that blocks of them pay";
   for (const std::size_t i : {0, 1}) {
     std::string reason = refuses_unless_channels_last(*node.input(i));
     if (!reason.empty()) return reason;
