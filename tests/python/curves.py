@@ -8,8 +8,10 @@ the seeds differ by at most the largest gap of a twin there, and 2 %.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -66,23 +68,33 @@ class Curves:
 
 
 def draw(curves: Curves, framework: str) -> Path:
-    """All runs as lines."""
+    """Keeps the losses, and draws all networks that are there, a panel each, to build/curves/FRAMEWORK.png."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axis = plt.subplots(figsize=(6, 4), constrained_layout=True)
-    looks = {"framework": ("#2c3e50", "-"), "twin": ("#7f8c8d", "--"), "ours": ("#c0392b", "-")}
-    labels = {"framework": framework, "twin": f"{framework}, shaken by one rounding", "ours": "n2d2"}
-    for kind, (colour, line) in looks.items():
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    (PICTURES / f"{framework}_{curves.name}.json").write_text(json.dumps(asdict(curves)))
+    kept = [path for name in BATCHES if (path := PICTURES / f"{framework}_{name}.json").exists()]
+    figure, axes = plt.subplots(2, 3, figsize=(11, 6), constrained_layout=True)
+    for axis, path in zip(axes.flat, kept, strict=False):
+        panel(axis, Curves(**json.loads(path.read_text())), framework)
+    for axis in axes.flat[len(kept) :]:
+        axis.axis("off")
+    axes.flat[-1].legend(*axes.flat[0].get_legend_handles_labels(), loc="center", frameon=False)
+    picture = PICTURES / f"{framework}.png"
+    figure.savefig(picture, dpi=80)
+    plt.close(figure)
+    return picture
+
+
+def panel(axis: Any, curves: Curves, framework: str) -> None:
+    """All runs of a network as lines."""
+    looks = {"framework": ("#2c3e50", "-", 1.8), "twin": ("#7f8c8d", ":", 1.4), "ours": ("#c0392b", "--", 1.4)}
+    labels = {"framework": framework, "twin": f"{framework}, weights shaken by one rounding", "ours": "n2d2"}
+    for kind, (colour, line, width) in looks.items():
         for i, run in enumerate(getattr(curves, kind)):
-            axis.plot(smoothed(run), color=colour, linestyle=line, linewidth=1.2, label=labels[kind] if i == 0 else None)
+            axis.plot(smoothed(run), color=colour, linestyle=line, linewidth=width, label=labels[kind] if i == 0 else None)
     axis.set(title=curves.name, xlabel="step", ylabel=f"training loss, mean of {SMOOTH} steps", ylim=(0, None))
     axis.grid(alpha=0.3)
-    axis.legend(frameon=False)
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    path = PICTURES / f"{framework}_{curves.name}.png"
-    figure.savefig(path, dpi=90)
-    plt.close(figure)
-    return path

@@ -30,11 +30,15 @@ def distance(a: np.ndarray, b: np.ndarray) -> float:
     return float(gap / scale) if scale > 1e-12 else float(gap)
 
 
+def error_and_allowance(ours: np.ndarray, exact: np.ndarray, framework: np.ndarray, shaken_exact: np.ndarray) -> tuple[float, float]:
+    """The distance from `exact`, and what one step may have."""
+    return distance(ours, exact), 4 * max(distance(framework, exact), distance(shaken_exact, exact)) + 4e-6
+
+
 def assert_one_step_close(ours: np.ndarray, exact: np.ndarray, framework: np.ndarray, shaken_exact: np.ndarray, name: str) -> None:
     """`exact`: float64. `framework`: its own float32 result. `shaken_exact`: float64 from shaken inputs and weights."""
     assert ours.shape == exact.shape, f"{name}: shape {ours.shape}, expected {exact.shape}"
-    allowance = 4 * max(distance(framework, exact), distance(shaken_exact, exact)) + 4e-6
-    found = distance(ours, exact)
+    found, allowance = error_and_allowance(ours, exact, framework, shaken_exact)
     assert found <= allowance, f"{name}: {found:.2e} from the exact value, allowed {allowance:.2e}"
 
 

@@ -9,26 +9,33 @@ from keras import layers
 
 from networks.shapes import AUTOENCODER_ROW, AUTOENCODER_WIDTHS, DS_CNN_DROPOUTS, MOBILENET_PAIRS, RESNET8_BLOCKS, RESNET18_BLOCKS
 
+MOMENTUM = 0.9  # of the moving statistics, as in PyTorch; Keras' 0.99 wants thousands of steps before evaluation means anything
+
+
+def normalized(x: Any) -> Any:
+    """BatchNorm."""
+    return layers.BatchNormalization(momentum=MOMENTUM)(x)
+
 
 def conv_bn(x: Any, outputs: int, kernel: int | tuple[int, int], stride: int = 1) -> Any:
     """Convolution that keeps the extent (or divides it by the stride), BatchNorm, ReLU."""
     x = layers.Conv2D(outputs, kernel, stride, padding="same", use_bias=False)(x)
-    return layers.ReLU()(layers.BatchNormalization()(x))
+    return layers.ReLU()(normalized(x))
 
 
 def separable(x: Any, outputs: int, stride: int = 1) -> Any:
     """Depthwise 3x3, then 1x1, each with BatchNorm and ReLU."""
     x = layers.DepthwiseConv2D(3, stride, padding="same", use_bias=False)(x)
-    return conv_bn(layers.ReLU()(layers.BatchNormalization()(x)), outputs, 1)
+    return conv_bn(layers.ReLU()(normalized(x)), outputs, 1)
 
 
 def residual(x: Any, inputs: int, outputs: int, stride: int, shortcut_bn: bool) -> Any:
     """Two 3x3 convolutions beside a shortcut (He et al. 2015, figure 2); 1x1 on the shortcut where the shape changes."""
     y = conv_bn(x, outputs, 3, stride)
-    y = layers.BatchNormalization()(layers.Conv2D(outputs, 3, padding="same", use_bias=False)(y))
+    y = normalized(layers.Conv2D(outputs, 3, padding="same", use_bias=False)(y))
     if stride != 1 or inputs != outputs:
         x = layers.Conv2D(outputs, 1, stride, use_bias=not shortcut_bn)(x)
-        x = layers.BatchNormalization()(x) if shortcut_bn else x
+        x = normalized(x) if shortcut_bn else x
     return layers.ReLU()(layers.Add()([y, x]))
 
 
@@ -72,7 +79,7 @@ def autoencoder() -> keras.Model:
     """Dense autoencoder for machine sounds (Koizumi et al. 2020), as in MLPerf Tiny: five frames of 128 mel bands, [N, 640], and back."""
     x = inputs = keras.Input((AUTOENCODER_ROW,))
     for width in AUTOENCODER_WIDTHS:
-        x = layers.ReLU()(layers.BatchNormalization()(layers.Dense(width)(x)))
+        x = layers.ReLU()(normalized(layers.Dense(width)(x)))
     return keras.Model(inputs, layers.Dense(AUTOENCODER_ROW)(x), name="autoencoder")
 
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from device_networks import CASES, FULL_RESNET18, SURE, Case, batch, sure_scale_and_shift
+from device_networks import CASES, FULL_RESNET18, Case, batch
+from flipless_keras import configuration, drawn, made, without_flips
 from keras_nets import clone
 from layer_parity import compare
 from parity import Twin, assert_one_step_close, shaken
 
 import keras_interoperability as interop
-from networks import in_keras
 
 ALL = [*CASES.values(), pytest.param(FULL_RESNET18, marks=pytest.mark.slow)]
 IDS = [*CASES, "resnet18 of 224"]
@@ -22,34 +20,6 @@ MANY = [*(pytest.param(case, marks=[pytest.mark.slow] * (case.name == "resnet18"
 LONG = [pytest.param(case, marks=[pytest.mark.slow] * (case.name in ("resnet18", "mobilenet_v1"))) for case in CASES.values()]
 RATE = 1.0
 """Large, so that the update is not lost in the rounding of the weights."""
-
-
-def made(case: Case, momentum: float = 0.99, **arguments: Any) -> keras.Model:
-    """The network with Keras' initial weights."""
-    extent = {} if case.extent is None else {"extent": case.extent}
-    model = getattr(in_keras, case.name)(**case.arguments, **extent, **arguments)
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            layer.momentum = momentum
-    return model
-
-
-def followers(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
-    """The layers that read its output."""
-    return [node.operation for node in layer._outbound_nodes]
-
-
-def without_flips(model: keras.Model) -> list[np.ndarray]:
-    """Weights with which all inputs of ReLUs lie far from zero."""
-    norms = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    for i, layer in enumerate(norms):
-        is_dead = any(isinstance(follower, keras.layers.ReLU) for follower in followers(layer))
-        for variable, value in zip((layer.gamma, layer.beta), sure_scale_and_shift(layer.gamma.shape[0], is_dead, i), strict=True):
-            variable.assign(value)
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.Conv2D) and any(isinstance(follower, keras.layers.Add) for follower in followers(layer)):
-            layer.bias.assign(layer.bias + SURE)
-    return model.get_weights()
 
 
 def rows_of(case: Case, rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -61,21 +31,11 @@ def rows_of(case: Case, rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("case", ALL, ids=IDS)
 def test_one_step_of_several_sizes(case):
-    """Outputs in both modes, gradients of the input and all weights, and the batch statistics: momentum 0 makes them the moving ones."""
-    shape = (*case.shape[1:], case.shape[0]) if len(case.shape) == 3 else case.shape
-
-    def body():
-        return made(case, 0.0, **({"activation": None} if case.classes else {}))
-
-    def draw(model: keras.Model, seed: int) -> list[np.ndarray]:
-        keras.utils.set_random_seed(seed)
-        return without_flips(body())
-
-    is_deep = case.name in ("resnet18", "mobilenet_v1")
-    for rows in (10, 7, 1) if not is_deep else (7, 1) if case.name == "mobilenet_v1" else (4,):
+    """Outputs in both modes, gradients of the input and all weights, and the batch statistics."""
+    for rows in {"mobilenet_v1": (7, 1), "resnet18": (4,)}.get(case.name, (10, 7, 1)):
         if rows == 1 and not case.classes:
             continue  # the variance of one value is 0
-        found = compare(([shape], body), seed=rows, draw=draw, rows=rows, capacity=10)
+        found = compare(configuration(case), seed=rows, draw=drawn(case), rows=rows, capacity=10)
         off = {tensor: (error, allowance) for tensor, (error, allowance) in found.items() if not error <= allowance}
         assert not off, f"{rows} rows: {off}"
 

@@ -72,7 +72,13 @@ def check_one_step(net: nn.Module, *inputs: torch.Tensor) -> None:
 
 
 def compare_step(block: nn.Module, net: nn.Module, *inputs: torch.Tensor, without_onednn: bool = False) -> None:
-    """A step of the wrapped copy `block`, which takes the network's state over first, against the network's own.
+    """A step of the wrapped copy `block` against the network's own, by the rule of `parity`."""
+    for name, parts in results_of(block, net, *inputs, without_onednn=without_onednn).items():
+        assert_one_step_close(*parts, name)
+
+
+def results_of(block: nn.Module, net: nn.Module, *inputs: torch.Tensor, without_onednn: bool = False) -> dict[str, tuple[np.ndarray, ...]]:
+    """Of every tensor of a step: `block`'s, which takes the network's state over first, the exact one, PyTorch's, the shaken exact one.
 
     `without_onednn`: PyTorch's own error is the larger of those of its two kinds of convolutions, of which single tensors of a deep network
     differ by five times.
@@ -87,9 +93,8 @@ def compare_step(block: nn.Module, net: nn.Module, *inputs: torch.Tensor, withou
     noise = exact_step(shaken_copy(net), noise_inputs)
     ours = step(block, inputs)
     assert ours.keys() == exact.keys()
-    for name in exact:
-        framework = max((f[name] for f in frameworks), key=lambda value: distance(value, exact[name]))
-        assert_one_step_close(ours[name], exact[name], framework, noise[name], name)
+    framework = {name: max((f[name] for f in frameworks), key=lambda value: distance(value, exact[name])) for name in exact}
+    return {name: (ours[name], exact[name], framework[name], noise[name]) for name in exact}
 
 
 def train(net: nn.Module, batches: list[tuple[torch.Tensor, ...]], rate: float) -> Iterator[dict[str, np.ndarray]]:

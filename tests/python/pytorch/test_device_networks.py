@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import copy
-import itertools
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import torch
 import torch.nn as nn
-from device_networks import CASES, FULL_RESNET18, SURE, Case, batch, sure_scale_and_shift
+from device_networks import CASES, FULL_RESNET18, Case
+from flipless_torch import made, tensors, with_batch_statistics, without_flips
 from one_step import compare_step
 from parity import Twin, assert_one_step_close, shaken
 from torch_nets import shaken_copy
 
 import n2d2
 import pytorch_interoperability as interop
-from networks import in_torch
 
 ALL = [*CASES.values(), pytest.param(FULL_RESNET18, marks=pytest.mark.slow)]
 IDS = [*CASES, "resnet18 of 224"]
@@ -26,40 +25,10 @@ RATE = 1.0
 """Large, so that the update is not lost in the rounding of the weights."""
 
 
-def made(case: Case, seed: int = 0) -> nn.Module:
-    """The network with PyTorch's initial weights."""
-    torch.manual_seed(seed)
-    return getattr(in_torch, case.name)(**case.arguments)
-
-
-def without_flips(net: nn.Module) -> nn.Module:
-    """The network, all inputs of its ReLUs far from zero."""
-    norms = (nn.BatchNorm1d, nn.BatchNorm2d)
-    followed = {a for m in net.modules() if isinstance(m, nn.Sequential) for a, b in itertools.pairwise(m) if isinstance(b, nn.ReLU)}
-    with torch.no_grad():
-        for i, m in enumerate(m for m in net.modules() if isinstance(m, norms)):
-            gamma, beta = sure_scale_and_shift(m.num_features, m in followed, i)
-            m.weight.copy_(torch.from_numpy(gamma))
-            m.bias.copy_(torch.from_numpy(beta))
-        for m in net.modules():
-            if isinstance(m, in_torch.Residual) and isinstance(m.shortcut, nn.Conv2d):
-                m.shortcut.bias += SURE
-    return net
-
-
-def tensors(case: Case, rows: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-    """A batch as tensors."""
-    x, y = batch(case, rows, seed)
-    return torch.from_numpy(x), torch.from_numpy(y)
-
-
 @pytest.mark.parametrize("case", ALL, ids=IDS)
 def test_one_step_of_several_sizes(case):
     """Outputs in both modes, gradients of the input and all parameters, and the batch statistics: momentum 1 makes them the running ones."""
-    net = without_flips(made(case))
-    for m in net.modules():
-        if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d):
-            m.momentum = 1.0
+    net = with_batch_statistics(without_flips(made(case)))
     sizes = (4, 1) if case.name == "resnet18" else (10, 7, 1)
     block = interop.wrap(copy.deepcopy(net), (sizes[0], *case.shape), update="torch")
     for rows in sizes:
