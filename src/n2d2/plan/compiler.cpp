@@ -82,7 +82,7 @@ void Compiler::run_passes() {
   forward_outputs_ = outputs.size();
   if (plan_.options_.keep) {
     backward_ = passes::add_backward(graph, {.input_gradients = plan_.options_.input_gradients, .from_loss = plan_.options_.step});
-    if (!plan_.options_.step) passes::recompute_dropout(graph);
+    passes::recompute_dropout(graph, plan_.options_.step);
     for (ir::Value* gradient : backward_.input_gradients) {
       if (gradient != nullptr) outputs.push_back(gradient);
     }

@@ -69,6 +69,26 @@ TEST_CASE("partial sums have a copy per lane and are shared once somebody reads 
   CHECK(sizes.shared == 3 * 128);
 }
 
+TEST_CASE("in a loop over chunks what is made takes the rows of what was read for the last time") {
+  std::deque<Storage> storages;
+  Operand a(&add(storages, 64)), b(&add(storages, 64)), c(&add(storages, 64)), larger(&add(storages, 128));
+  const auto in_loop = [](PlannedStep made, int loop) {
+    made.chunked = true;
+    made.loop = loop;
+    made.chunk_rows = 2;
+    return made;
+  };
+  // a goes through loops 0 and 1; b is made in loop 1 behind the last read of a, c in loop 2 behind that of b, but in the same step.
+  const std::vector<PlannedStep> forward = {in_loop(step({writes(a, Access::rows)}), 0), in_loop(step({reads(a, Access::rows)}, 1), 1),
+                                            in_loop(step({writes(b, Access::rows), writes(larger, Access::rows)}, 1), 1),
+                                            in_loop(step({reads(b, Access::rows), writes(c, Access::rows)}, 2), 2),
+                                            in_loop(step({reads(c, Access::rows), reads(larger, Access::rows)}, 3), 3)};
+  const RegionSizes sizes = plan_memory({storages, forward, {}, 8, 1});
+  CHECK(b.storage()->offset == a.storage()->offset);
+  CHECK(c.storage()->offset != b.storage()->offset);
+  CHECK(sizes.local == 8 * (64 + 64 + 128));
+}
+
 TEST_CASE("in a loop over chunks what lives inside it has the rows of one chunk, what goes on is alive all the time") {
   std::deque<Storage> storages;
   Operand inside(&add(storages, 64)), outside(&add(storages, 64)), later(&add(storages, 64));

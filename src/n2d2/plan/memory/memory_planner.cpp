@@ -18,6 +18,7 @@ struct Life {
   std::int64_t bytes = 0;
   int first = 0;
   int last = 0;
+  std::vector<Storage*> heirs{};  ///< take its bytes over, one after the other
 };
 
 /// Greedy by size: the largest first, each at the lowest offset free during its life.
@@ -37,6 +38,7 @@ std::int64_t place(std::vector<Life>& lives) {
       offset = std::max(offset, other->storage->offset + other->bytes);
     }
     life.storage->offset = offset;
+    for (Storage* heir : life.heirs) heir->offset = offset;
     placed.push_back(&life);
     total = std::max(total, offset + life.bytes);
   }
@@ -83,6 +85,7 @@ class Planner {
       }
     }
     for (int program = 0; program < 2; ++program) {
+      pass_on(local[program], loops_[program]);
       sizes.local = std::max(sizes.local, place(local[program]));
       sizes.shared = std::max(sizes.shared, place(shared[program]));
     }
@@ -140,6 +143,32 @@ class Planner {
       shared[program].push_back({&storage, shared_bytes, summary.first_segment, summary.last_segment});
     }
   }
+
+  /// Row by row: what a loop reads for the last time may be overwritten by what it makes further down in the same chunk, if both have rows
+  /// of one size and all of them. So a gradient takes the place of an activation that is in the cache already.
+  void pass_on(std::vector<Life>& lives, const std::vector<Loop>& loops) {
+    std::stable_sort(lives.begin(), lives.end(), [&](const Life& a, const Life& b) { return made(a).first_step < made(b).first_step; });
+    for (auto heir = lives.begin(); heir != lives.end();) {
+      const Summary& start = made(*heir);
+      const auto leaves_to_heir = [&](const Life& life) {
+        const Storage& old = life.heirs.empty() ? *life.storage : *life.heirs.back();
+        const Summary& end = summaries_.at(&old);
+        return old.batched && !old.chunked && old.bytes_per_row == heir->storage->bytes_per_row && end.last_loop == start.first_loop &&
+               end.last_step < start.first_step;
+      };
+      const bool goes_through_loop = loops[static_cast<std::size_t>(start.first_loop)].chunk_rows > 0;
+      const bool may_inherit = goes_through_loop && heir->storage->batched && !heir->storage->chunked;
+      const auto from = may_inherit ? std::find_if(lives.begin(), heir, leaves_to_heir) : heir;
+      if (from == heir) {
+        ++heir;
+        continue;
+      }
+      from->heirs.push_back(heir->storage);
+      from->last = std::max(from->last, heir->last);
+      heir = lives.erase(heir);
+    }
+  }
+  const Summary& made(const Life& life) const { return summaries_.at(life.storage); }
 
   static std::int64_t take(std::int64_t& total, std::int64_t bytes) {
     const std::int64_t offset = total;

@@ -14,6 +14,7 @@ std::vector<ir::Node*> backward_readers(const ir::Graph& graph, const ir::Value*
 
 /// Such a reader takes its rows chunk by chunk.
 bool takes_chunks(const ir::Node& reader) {
+  if (reader.op().name == "DropoutGrad") return true;
   return reader.op().name == "ConvGradWeight" && reader.output_shape(0).elements_per_row() <= kMostOuterWeights;
 }
 
