@@ -37,9 +37,10 @@ class Captured:
 class LossTerm:
     """A term of the loss that Keras computes from the graph's further outputs, behind the model's own, and from weights."""
 
-    function: Any
+    compute: Any
+    """Takes a list of values."""
     sources: list[Any]
-    """Of every argument: the number of a further output, a Keras variable, or an array."""
+    """Of every value: the number of a further output, a Keras variable, or an array."""
 
 
 class Capture:
@@ -243,7 +244,7 @@ class Capture:
                 sources = [given.get(id(leaf), known.get(id(leaf))) for leaf in term.leaves]
                 if any(isinstance(x, Planes) and (x.dtype != "float32" or min(x.last.shape, default=0) >= 0) for x in sources):
                     raise UnsupportedArgument("add_loss of whole numbers or of something without rows")
-                self._loss_terms.append((term.function, sources))
+                self._loss_terms.append((term, sources))
             return outputs[: traced.outputs]
         finally:
             forget(traced)
@@ -264,8 +265,8 @@ class Capture:
             for mark in marked:
                 if mark is not None:
                     self.graph.output(mark[0])
-        for function, sources in self._loss_terms:
-            self.result.loss_terms.append(LossTerm(function, [self._source(source) for source in sources]))
+        for term, sources in self._loss_terms:
+            self.result.loss_terms.append(LossTerm(term, [self._source(source) for source in sources]))
         for value in self._further:
             self.graph.output(value.last)
 

@@ -98,7 +98,7 @@ class General:
         terms = [term for observer in self._observers for term in observer.losses]
         for term in (self._session.training if training else self._session.evaluation).loss_terms:
             arguments = [further[source] if isinstance(source, int) else tf.convert_to_tensor(source) for source in term.sources]
-            terms.append(term.function(arguments))
+            terms.append(term.compute(arguments))
         return terms
 
     def _count(self, loss: Any, raws: list[Any]) -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import keras
-import tensorflow as tf
-from keras.src.backend.common import global_state
-from keras.src.layers.layer import CallContext
 from keras.src.ops.function import Function
 
+from keras_interoperability.following import (
+    mode,
+    noted_losses,
+    symbolic_casts,
+    symbolic_constants,
+    symbolic_weights,
+    unchanging_state,
+)
 from keras_interoperability.handlers.registry import UnsupportedArgument
 
 _NOT_INLINED = (
@@ -38,17 +41,47 @@ class Traced:
     """What the call gave to `add_loss`."""
 
 
-@dataclass
 class Term:
-    """A term of the loss: a function of symbolic tensors, which layers or the caller made."""
+    """A term of the loss, cut where a layer or the caller made a tensor: what follows are operations alone, which are cheap to repeat.
 
-    function: Any
-    leaves: list[Any]
+    Attributes:
+        leaves: the symbolic tensors that it is computed from.
+        nodes: the calls of operations between these and the term.
+    """
+
+    def __init__(self, loss: Any, inputs: set[int]) -> None:
+        self.leaves: list[Any] = []
+        self.nodes: list[Any] = []
+        self._loss = loss
+        self._follow(loss, inputs, set())
+
+    def _follow(self, tensor: Any, inputs: set[int], seen: set[int]) -> None:
+        if id(tensor) in seen:
+            return
+        seen.add(id(tensor))
+        maker, index, _ = tensor._keras_history
+        if id(tensor) in inputs or isinstance(maker, keras.Layer):
+            self.leaves.append(tensor)
+            return
+        node = maker._inbound_nodes[index]
+        for operand in node.arguments.keras_tensors:
+            self._follow(operand, inputs, seen)
+        if node not in self.nodes:
+            self.nodes.append(node)
+
+    def __call__(self, values: list[Any]) -> Any:
+        """The term from the values of its leaves."""
+        known = dict(zip(map(id, self.leaves), values, strict=True))
+        for node in self.nodes:
+            args, kwargs = node.arguments.fill_in(known)
+            results = keras.tree.flatten(node.operation(*args, **kwargs))
+            known.update(zip(map(id, node.outputs), results, strict=True))
+        return known[id(self._loss)]
 
 
 def inline_function(function: Callable[..., Any], inputs: list[Any]) -> Traced:
     """Traces `function(*inputs)`; raises UnsupportedArgument when it cannot be followed."""
-    with _unchanging_state() as reason, _symbolic_constants() as constants:
+    with unchanging_state() as reason, symbolic_constants() as constants:
         outputs = _called(function, tuple(inputs), {}, getattr(function, "__name__", type(function).__name__))
     reason.check()
     return _traced(inputs, [], constants, outputs, [])
@@ -74,11 +107,12 @@ def inline_layer(layer: Any, training: bool, symbol: Callable[[Any], Any], args:
     if getattr(layer, "_call_has_training_arg", False):
         inner_kwargs["training"] = training
     with (
-        _symbolic_weights(layer) as weights,
-        _unchanging_state() as reason,
-        _mode(layer, training),
-        _symbolic_constants() as constants,
-        _noted_losses() as losses,
+        symbolic_weights(layer) as weights,
+        unchanging_state() as reason,
+        mode(layer, training),
+        symbolic_constants() as constants,
+        noted_losses() as losses,
+        symbolic_casts(),
     ):
         outputs = _called(layer.call, inner_args, inner_kwargs, "call")
     reason.check()
@@ -87,31 +121,17 @@ def inline_layer(layer: Any, training: bool, symbol: Callable[[Any], Any], args:
 
 def _traced(fresh: list[Any], weights: list[tuple[Any, Any]], constants: list[tuple[Any, Any]], outputs: Any, losses: list[Any]) -> Traced:
     inputs = [*fresh, *[tensor for _, tensor in weights], *[tensor for _, tensor in constants]]
-    terms = [_term(loss, {id(tensor) for tensor in inputs}) for loss in losses]
+    terms = [Term(loss, {id(tensor) for tensor in inputs}) for loss in losses]
     inner = [leaf for term in terms for leaf in term.leaves if not any(leaf is tensor for tensor in inputs)]
     function = Function(inputs, [outputs, *inner])
     count = len(keras.tree.flatten(outputs))
     return Traced(function, count, inputs, [variable for variable, _ in weights], [array for array, _ in constants], terms)
 
 
-def _term(loss: Any, inputs: set[int]) -> Term:
-    """Cut where a layer or the caller made a tensor: from there on it consists of operations alone, which are cheap to repeat."""
-    leaves: dict[int, Any] = {}
-    stack = [loss]
-    while stack:
-        tensor = stack.pop()
-        maker, index, _ = tensor._keras_history
-        if id(tensor) in inputs or isinstance(maker, keras.Layer):
-            leaves[id(tensor)] = tensor
-        else:
-            stack.extend(maker._inbound_nodes[index].arguments.keras_tensors)
-    return Term(Function(list(leaves.values()), loss), list(leaves.values()))
-
-
 def forget(traced: Traced) -> None:
     """Takes the traced calls off the user's layers."""
-    functions = [traced.function, *[term.function for term in traced.losses]]
-    for node in [node for function in functions for nodes in function._nodes_by_depth.values() for node in nodes]:
+    nodes = [node for nodes in traced.function._nodes_by_depth.values() for node in nodes]
+    for node in [*nodes, *[node for term in traced.losses for node in term.nodes]]:
         operation = node.operation
         if node in operation._inbound_nodes:
             operation._inbound_nodes.remove(node)
@@ -138,109 +158,6 @@ def _called(function: Any, args: Any, kwargs: Any, name: str) -> Any:
     if not all(isinstance(x, keras.KerasTensor) for x in keras.tree.flatten(outputs)):
         raise UnsupportedArgument(f"a {name} that does not return what it computes from its inputs")
     return outputs
-
-
-@contextmanager
-def _symbolic_weights(layer: Any) -> Iterator[list[tuple[Any, Any]]]:
-    """While it lasts the layer's own attributes that hold weights hold symbolic tensors."""
-    held = {key: value for key, value in layer.__dict__.items() if isinstance(value, keras.Variable)}
-    tensors: dict[int, tuple[Any, Any]] = {}
-    for variable in held.values():
-        tensors.setdefault(id(variable), (variable, keras.Input(batch_shape=variable.shape, dtype=variable.dtype)))
-    try:
-        for key, variable in held.items():
-            layer.__dict__[key] = tensors[id(variable)][1]
-        yield list(tensors.values())
-    finally:
-        layer.__dict__.update(held)
-
-
-@contextmanager
-def _mode(layer: Any, training: bool) -> Iterator[None]:
-    """Calls of layers inside see the mode as they would inside the layer's own `__call__`."""
-    context = CallContext(entry_layer=layer)
-    context.training = training
-    outer = global_state.get_global_attribute("current_call_ctx")
-    global_state.set_global_attribute("current_call_ctx", context)
-    try:
-        yield
-    finally:
-        global_state.set_global_attribute("current_call_ctx", outer)
-
-
-@contextmanager
-def _symbolic_constants() -> Iterator[list[tuple[Any, Any]]]:
-    """While it lasts a layer that is called on numbers, as position embeddings are, becomes part of the graph: (numbers, tensor)."""
-    made: list[tuple[Any, Any]] = []
-    own, thread = keras.Layer.__call__, threading.get_ident()
-
-    def symbolic(x: Any) -> Any:
-        if not tf.is_tensor(x) or isinstance(x, keras.KerasTensor):
-            return x
-        made.append((x.numpy(), keras.Input(batch_shape=x.shape, dtype=x.dtype.name)))
-        return made[-1][1]
-
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        on_numbers = not any(isinstance(x, keras.KerasTensor) for x in keras.tree.flatten((args, kwargs)))
-        if on_numbers and threading.get_ident() == thread and tf.executing_eagerly():
-            args = keras.tree.map_structure(symbolic, args)
-        return own(self, *args, **kwargs)
-
-    keras.Layer.__call__ = call
-    try:
-        yield made
-    finally:
-        keras.Layer.__call__ = own
-
-
-@contextmanager
-def _noted_losses() -> Iterator[list[Any]]:
-    """While it lasts `add_loss` notes symbolic tensors, which Keras would refuse."""
-    noted: list[Any] = []
-    own, thread = keras.Layer.add_loss, threading.get_ident()
-
-    def add_loss(self: Any, loss: Any) -> None:
-        given = keras.tree.flatten(loss)
-        if threading.get_ident() != thread or not tf.executing_eagerly():  # within a layer that is followed later
-            own(self, loss)
-        elif all(isinstance(x, keras.KerasTensor) for x in given):
-            noted.extend(given)
-        else:
-            raise ValueError("add_loss takes what is computed from inputs or weights")
-
-    keras.Layer.add_loss = add_loss
-    try:
-        yield noted
-    finally:
-        keras.Layer.add_loss = own
-
-
-class _Watch(keras.StatelessScope):
-    """Sees reads and writes of variables: what is computed from a value that was read would stay for good."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._read: list[str] = []
-
-    def get_current_value(self, variable: Any) -> Any:
-        """Keras asks when the value of a variable is needed."""
-        self._read.append(variable.path)
-        return super().get_current_value(variable)
-
-    def check(self) -> None:
-        """Raises UnsupportedArgument when something was read or written."""
-        if self.state_mapping:
-            raise UnsupportedArgument("a call that draws random numbers or changes state; n2d2 would do so once, not at every step")
-        if self._read:
-            raise UnsupportedArgument(
-                f"a call that reads the value of '{self._read[0]}'; make weights attributes of the layer that uses them, outside of lists"
-            )
-
-
-@contextmanager
-def _unchanging_state() -> Iterator[_Watch]:
-    with _Watch() as scope:
-        yield scope
 
 
 def _is_preprocessing(layer: Any) -> bool:

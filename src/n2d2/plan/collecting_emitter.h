@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "n2d2/plan/emitter.h"
+#include "n2d2/plan/memory/storage_map.h"
 #include "n2d2/plan/planned_step.h"
-#include "n2d2/plan/storage_map.h"
 
 namespace n2d2::plan {
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "n2d2/ir/graph.h"
+#include "n2d2/plan/memory/storage.h"
 #include "n2d2/plan/program.h"
-#include "n2d2/plan/storage.h"
 
 namespace n2d2::plan {
 

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "n2d2/plan/compiler.h"
-#include "n2d2/plan/executor.h"
 #include "n2d2/plan/profile.h"
+#include "n2d2/plan/threads/executor.h"
 
 namespace n2d2::plan {
 namespace {

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "n2d2/ir/graph.h"
-#include "n2d2/plan/aligned_buffer.h"
 #include "n2d2/plan/backend.h"
-#include "n2d2/plan/memory_planner.h"
+#include "n2d2/plan/memory/aligned_buffer.h"
+#include "n2d2/plan/memory/memory_planner.h"
 #include "n2d2/plan/program.h"
 
 namespace n2d2::plan {

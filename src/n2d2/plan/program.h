@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "n2d2/plan/lane.h"
-#include "n2d2/plan/pace.h"
+#include "n2d2/plan/threads/pace.h"
 
 namespace n2d2::plan {
 

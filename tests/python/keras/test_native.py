@@ -192,9 +192,10 @@ def test_batch_functions_and_metric_objects():
 
 def results(model, x, y, weights):
     """What batch functions return, and what the metric objects say afterwards."""
-    yield model.train_on_batch(x[:9], y[:9])
-    yield model.train_on_batch(x[:9], y[:9], sample_weight=weights[:9].astype("float32"), return_dict=True)
-    yield model.test_on_batch(x, y)
+    yield [float(value) for value in model.train_on_batch(x[:9], y[:9])]
+    weighted = model.train_on_batch(x[:9], y[:9], sample_weight=weights[:9].astype("float32"), return_dict=True)
+    yield {name: float(value) for name, value in weighted.items()}
+    yield [float(value) for value in model.test_on_batch(x, y)]
     model.evaluate(x, y, batch_size=8, verbose=0)
     yield {metric.name: float(metric.result()) for metric in model.metrics[1].metrics}
     yield float(model.metrics[0].result())

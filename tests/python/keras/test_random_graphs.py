@@ -40,7 +40,11 @@ def _train(seed: int) -> None:
         _step(twin, x, y)
         wrapped.train_on_batch(x, y)
         outputs = (np.asarray(wrapped(tf.constant(x))), np.asarray(plain(x)), np.asarray(twin(x)))
-        for ours, theirs, shaken_theirs in [outputs, *zip(wrapped.get_weights(), plain.get_weights(), twin.get_weights(), strict=True)]:
+        tensors = [outputs, *zip(wrapped.get_weights(), plain.get_weights(), twin.get_weights(), strict=True)]
+        if not all(np.isfinite(theirs).all() for _, theirs, _ in tensors):  # products of products at this rate: Keras itself runs away
+            assert [np.isfinite(ours).all() for ours, _, _ in tensors] == [np.isfinite(theirs).all() for _, theirs, _ in tensors]
+            return
+        for ours, theirs, shaken_theirs in tensors:
             rule.check(ours, theirs, shaken_theirs, f"seed {seed}: {' > '.join(made)}")
 
 

@@ -1,7 +1,7 @@
 #include "n2d2/backends/cpu/cpu_backend.h"
 
 #include "n2d2/backends/cpu/kernel_table.h"
-#include "n2d2/backends/cpu/kernels/onednn.h"
+#include "n2d2/backends/cpu/kernels/convolution/onednn.h"
 #include "n2d2/backends/cpu/op_set.h"
 #include "n2d2/backends/cpu/passes/fuse_conv.h"
 #include "n2d2/backends/cpu/passes/fuse_normalization.h"

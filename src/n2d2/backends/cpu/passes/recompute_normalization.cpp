@@ -1,6 +1,6 @@
 #include "n2d2/backends/cpu/passes/recompute_normalization.h"
 
-#include "n2d2/backends/cpu/kernels/convolution.h"
+#include "n2d2/backends/cpu/kernels/convolution/convolution.h"
 #include "n2d2/backends/cpu/passes/match.h"
 
 namespace n2d2::cpu {
