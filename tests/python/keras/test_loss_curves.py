@@ -16,12 +16,25 @@ from networks import in_keras
 pytest.importorskip("matplotlib")
 
 
-def losses(model: keras.Model, weights: list[np.ndarray], name: str, seed: int) -> list[float]:
-    """Of every step, from these weights and a new optimizer state."""
-    model.set_weights(weights)
+def compiled(model: keras.Model, name: str) -> keras.Model:
+    """The model with a new optimizer."""
+    optimizer = keras.optimizers.Adam(0.001) if curves.is_adam(name) else keras.optimizers.SGD(0.01, 0.9)
+    model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy" if CASES[name].classes else "mse")
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def restarted(model: keras.Model) -> keras.Model:
+    """Keras' own model with its optimizer as new; compiled once, as tracing takes long."""
     for variable in model.optimizer.variables:
         if variable is not model.optimizer.learning_rate:
             variable.assign(np.zeros(variable.shape, variable.dtype))
+    return model
+
+
+def losses(model: keras.Model, weights: list[np.ndarray], name: str, seed: int) -> list[float]:
+    """Of every step, from these weights."""
+    model.set_weights(weights)
     found = []
     for x, y in curves.batches(name, seed):
         model.reset_metrics()
@@ -32,21 +45,18 @@ def losses(model: keras.Model, weights: list[np.ndarray], name: str, seed: int) 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_curves_overlap(name):
-    case, adam = CASES[name], curves.is_adam(name)
+    case = CASES[name]
     arguments = {"classes": case.classes} if case.classes else {}  # with dropout
     plain = getattr(in_keras, name)(**arguments, **({"extent": case.extent} if case.extent else {}))
     wrapped = interop.wrap(clone(plain), curves.BATCHES[name])
-    for model in (plain, wrapped):
-        optimizer = keras.optimizers.Adam(0.001) if adam else keras.optimizers.SGD(0.01, 0.9)
-        model.compile(optimizer=optimizer, loss="sparse_categorical_crossentropy" if case.classes else "mse")
-        optimizer.build(model.trainable_variables)
+    compiled(plain, name)
     runs = curves.Curves(name, [], [], [])
     for seed in curves.SEEDS:
         keras.utils.set_random_seed(seed)
         weights = keras.models.clone_model(plain).get_weights()
         noisy = [shaken(w, 1000 * seed + i) if w.dtype.kind == "f" else w + np.asarray(7, w.dtype) for i, w in enumerate(weights)]
-        runs.framework.append(losses(plain, weights, name, seed))
-        runs.twin.append(losses(plain, noisy, name, seed))
-        runs.ours.append(losses(wrapped, weights, name, seed))
+        runs.framework.append(losses(restarted(plain), weights, name, seed))
+        runs.twin.append(losses(restarted(plain), noisy, name, seed))
+        runs.ours.append(losses(compiled(wrapped, name), weights, name, seed))
     print(curves.draw(runs, "Keras"))
     runs.check()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn as nn
-from one_step import exact_step, step
+from one_step import check_one_step, exact_step, step
 from parity import distance
 
 import pytorch_interoperability as interop
@@ -66,3 +66,11 @@ def test_errors_are_those_of_pytorch(make, ratio):
     for name in found[0][0]:
         ours, framework = (np.median([pair[i][name] for pair in found]) for i in (0, 1))
         assert ours <= MOST * framework + 2.4e-7, f"{name}: {ours:.1e}, PyTorch has {framework:.1e}"
+
+
+@pytest.mark.parametrize("channels", [16, 17, 20, 36, 70])
+def test_sums_of_any_number_of_channels(channels):
+    """The second row of sums need not begin at a multiple of a vector."""
+    torch.manual_seed(channels)
+    net = nn.Sequential(nn.Conv2d(3, channels, 3), nn.BatchNorm2d(channels, momentum=1.0), nn.ReLU())
+    check_one_step(net, torch.randn(5, 3, 9, 9))

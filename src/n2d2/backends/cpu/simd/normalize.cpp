@@ -106,11 +106,9 @@ struct Gradient {
 /// Adds lanes `begin` to `end` of v to the doubles at `to`.
 static inline void flush(Vec v, int begin, int end, double* to) {
   if (begin == 0 && end == kLanes) {
-    typedef double VecDoubleAnywhere __attribute__((vector_size(kVecBytes), aligned(8), may_alias));
-    auto* sums = reinterpret_cast<VecDoubleAnywhere*>(to);
     const Doubles wide = widen(v);
-    sums[0] += wide.low;
-    sums[1] += wide.high;
+    add_to(to, wide.low);
+    add_to(to + kLanes / 2, wide.high);
     return;
   }
   float lanes[kLanes];

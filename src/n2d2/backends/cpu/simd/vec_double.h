@@ -5,6 +5,7 @@
 namespace n2d2::cpu::N2D2_ISA {
 
 typedef double VecDouble __attribute__((vector_size(kVecBytes)));
+typedef double VecDoubleAnywhere __attribute__((vector_size(kVecBytes), aligned(8), may_alias));
 typedef float VecOfHalf __attribute__((vector_size(kVecBytes / 2)));
 
 struct Doubles {
@@ -35,6 +36,9 @@ static inline Vec narrow(Doubles v) {
   return __builtin_shufflevector(low, high, 0, 1, 2, 3);
 #endif
 }
+
+/// Adds to the doubles at p. No `auto` for the pointer: it would forget that they may lie anywhere.
+static inline void add_to(double* p, VecDouble v) { *reinterpret_cast<VecDoubleAnywhere*>(p) += v; }
 
 static inline double sum(VecDouble v) {
   double total = 0;
