@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
+from n2d2._engine import engine
+
 SETTINGS = ("training", "p", "momentum")
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
@@ -32,10 +34,7 @@ class Watch:
 
     def holds(self) -> bool:
         """Whether everything is as it was. Called in every step; an equal number in another object counts as a change."""
-        for owner, name, value in self._settings:
-            if owner.get(name) is not value:
-                return False
-        return self.has_same_structure()
+        return engine.in_place(self._settings) and self.has_same_structure()
 
     def has_same_structure(self) -> bool:
         """Whether no sub-module or hook was replaced, added or removed, and parameters of two names are still the same."""
