@@ -125,6 +125,12 @@ class Runtime:
         self._slots.check()
         return installed
 
+    def refresh(self) -> None:
+        """Weights, or buffers whose numbers are in a capture, were written behind torch's back."""
+        self.network.refresh()
+        if any(installed.watch.has_constants for installed in self._installed.values()):
+            self._forget_captures()
+
     def set_solver_of_all(self, solver: Solver) -> None:
         """All parameters are updated by this solver from now on, those that are not known yet too."""
         self._solver, self._state = solver, SolverState()
