@@ -70,11 +70,11 @@ class Idle:
     def __init__(self, network: Any) -> None:
         self.network = network
 
-    def forward(self, *arguments: Any, **named: Any) -> int:
+    def forward(self, xs: Any, rows: int, outputs: Any, *, train: bool, keep: bool, input_gradients: bool, key: int) -> int:
         """The id of a state."""
         return 1
 
-    def backward(self, *arguments: Any, **named: Any) -> None:
+    def backward(self, state: int, gys: Any, gxs: Any, *, weights: bool, accumulate: bool, keep: bool, inputs: Any) -> None:
         """Nothing."""
 
     def drop(self, state: int) -> None:

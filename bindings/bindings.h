@@ -8,5 +8,6 @@ void bind_errors(nanobind::module_& m);
 void bind_graph(nanobind::module_& m);
 void bind_solvers(nanobind::module_& m);
 void bind_network(nanobind::module_& m);
+void bind_sameness(nanobind::module_& m);
 
 }  // namespace n2d2::bindings

@@ -97,8 +97,8 @@ class Block(torch.nn.Module):
         print(self.get_block())
 
     def refresh(self) -> None:
-        """Tells the engine that weights were written behind torch's back (NumPy, ``.data``), before evaluating."""
-        self._engine().network.refresh()
+        """Tells the engine that weights or buffers were written behind torch's back (NumPy, ``.data``), before evaluating."""
+        self._engine().refresh()
 
     def _engine(self) -> Runtime:
         runtime: Runtime | None = self.__dict__["_runtime"]

@@ -47,7 +47,7 @@ class Inputs:
 
     def outputs(self) -> tuple[torch.Tensor, ...]:
         """New tensors for the outputs of the inputs accepted last."""
-        return tuple([torch.empty_like(like) for like in self._like])
+        return tuple(map(torch.empty_like, self._like))
 
     def _check(self, xs: tuple[Any, ...]) -> None:
         imported, name = self._imported, self._name

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from n2d2 import errors
+from n2d2._engine import engine
 from pytorch_interoperability.imported import memory_order
 
 
@@ -23,14 +24,14 @@ class Binding:
 
     def versions(self) -> list[int]:
         """What says whether torch wrote a parameter. Asked in every step."""
-        return [tensor._version for tensor in self._compared]
+        return engine.attributes(self._compared, "_version")  # type: ignore[no-any-return]
 
     def check(self, versions: list[int]) -> None:
         """Raises StateError when a parameter was written since, or when any tensor got other memory. Called in every backward."""
-        if [tensor._version for tensor in self._compared] != versions:
+        if not engine.same_attributes(self._compared, "_version", versions):
             pairs = zip(self._parameters, versions, strict=True)
             raise _outdated(next(name for (name, tensor), version in pairs if tensor._version != version))
-        if [tensor.data_ptr() for tensor in self.tensors] != self._addresses:
+        if not engine.same_results(self.tensors, "data_ptr", self._addresses):
             triples = zip(self._names, self.tensors, self._addresses, strict=True)
             raise _outdated(next(name for name, tensor, address in triples if tensor.data_ptr() != address))
 
@@ -46,11 +47,14 @@ class Slots:
     def __init__(self, module: torch.nn.Module, network: Any, names: Iterable[str]) -> None:
         self._network = network
         self._names = list(names)
-        self._known: list[tuple[dict[str, Any], str, Any, int, bool]] = []
+        self._places: list[tuple[dict[str, Any], str, Any]] = []  # which tensor is kept where, then what is known of each
         for name in self._names:
             owner_path, _, last = name.rpartition(".")
             owner = module.get_submodule(owner_path)
-            self._known.append((owner._parameters if last in owner._parameters else owner._buffers, last, None, 0, False))
+            self._places.append((owner._parameters if last in owner._parameters else owner._buffers, last, None))
+        self._tensors: list[Any] = []
+        self._addresses = [0] * len(self._names)
+        self._trains: list[bool] = []
         self._layouts = {name: (shape, order) for name, shape, order in [*network.parameters, *network.buffers]}
         self._parameters = {entry[0] for entry in network.parameters}
         self._told: list[str] | None = None
@@ -60,6 +64,8 @@ class Slots:
         """Names of the parameters that get gradients."""
         self.trained: list[torch.Tensor] = []
         """And the parameters themselves."""
+        self.no_gradients: list[None] = []
+        """None for each of them."""
         self.replaced = ""
         """Name of one that is no parameter but a tensor put in its place, as `torch.func.functional_call` does."""
         self.binding: Binding | None = Binding([], [], set())
@@ -71,20 +77,24 @@ class Slots:
         Returns:
             False when one is gone, or has become the same as another: the capture does not describe the module any more.
         """
-        for owner, key, tensor, address, trains in self._known:
-            if owner.get(key) is not tensor or tensor.data_ptr() != address or tensor.requires_grad is not trains:
-                return self._follow()
-        return True
+        is_as_before = (
+            engine.in_place(self._places)
+            and engine.same_results(self._tensors, "data_ptr", self._addresses)
+            and engine.same_attributes(self._tensors, "requires_grad", self._trains)
+        )
+        return is_as_before or self._follow()
 
     def _follow(self) -> bool:
-        tensors: list[Any] = [owner.get(key) for owner, key, *_ in self._known]
+        tensors: list[Any] = [owner.get(key) for owner, key, _ in self._places]
         if any(tensor is None for tensor in tensors) or len({id(tensor) for tensor in tensors}) < len(tensors):
             return False
-        for i, (owner, key, _, address, _) in enumerate(self._known):
-            tensor = tensors[i]
+        for name, tensor, address in zip(self._names, tensors, self._addresses, strict=True):
             if tensor.data_ptr() != address:
-                self._bind(self._names[i], tensor)
-            self._known[i] = (owner, key, tensor, tensor.data_ptr(), tensor.requires_grad)
+                self._bind(name, tensor)
+        self._places = [(owner, key, tensor) for (owner, key, _), tensor in zip(self._places, tensors, strict=True)]
+        self._tensors = tensors
+        self._addresses = [tensor.data_ptr() for tensor in tensors]
+        self._trains = [tensor.requires_grad for tensor in tensors]
         pairs = [(name, t) for name, t in zip(self._names, tensors, strict=True) if name in self._parameters and t.requires_grad]
         names = [name for name, _ in pairs]
         self.binding = Binding(self._names, tensors, self._parameters)
@@ -93,6 +103,7 @@ class Slots:
             self._network.set_trainable(names)
             self._told = names
         self.trainable, self.trained, self._gradients = names, [tensor for _, tensor in pairs], None
+        self.no_gradients = [None] * len(names)
         return True
 
     def _bind(self, name: str, tensor: torch.Tensor) -> None:
@@ -109,9 +120,10 @@ class Slots:
 
     def unbind(self) -> None:
         """Others have told the engine where the weights lie; the next check tells it anew."""
-        if self._known:
+        if self._names:
             self.binding = None
-        self._known = [(owner, key, None, 0, trains) for owner, key, _, _, trains in self._known]
+        self._places = [(owner, key, None) for owner, key, _ in self._places]
+        self._addresses = [0] * len(self._names)
 
     def gradients(self) -> list[torch.Tensor]:
         """The engine's gradients of `trained`, as views in torch's shapes."""
@@ -122,15 +134,14 @@ class Slots:
 
     def written(self) -> bool:
         """Whether torch wrote a tensor since this was asked last."""
-        versions = [tensor._version for _, _, tensor, _, _ in self._known]
-        if versions == self._versions:
+        if engine.same_attributes(self._tensors, "_version", self._versions):
             return False
-        self._versions = versions
+        self._versions = engine.attributes(self._tensors, "_version")
         return True
 
     def tensors(self) -> list[Any]:
         """The tensors the engine knows."""
-        return [tensor for _, _, tensor, _, _ in self._known]
+        return self._tensors
 
 
 def _outdated(name: str) -> errors.StateError:

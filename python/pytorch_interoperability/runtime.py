@@ -24,6 +24,7 @@ from pytorch_interoperability.watch import Watch, averages_all_batches
 
 MODES = {True: "train", False: "evaluate"}
 MOST_CAPTURES = 8
+DISTRIBUTED = torch.distributed.is_available()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,12 @@ class Runtime:
         self._slots.check()
         return installed
 
+    def refresh(self) -> None:
+        """Weights, or buffers whose numbers are in a capture, were written behind torch's back."""
+        self.network.refresh()
+        if any(installed.watch.has_constants for installed in self._installed.values()):
+            self._forget_captures()
+
     def set_solver_of_all(self, solver: Solver) -> None:
         """All parameters are updated by this solver from now on, those that are not known yet too."""
         self._solver, self._state = solver, SolverState()
@@ -171,7 +178,7 @@ class Runtime:
         trained = self._slots.trained
         if self.update_mode == "torch":
             return TorchUpdates.apply(self, len(xs), *xs, *trained)
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
+        if DISTRIBUTED and torch.distributed.is_initialized():
             _refuse_distributed()
         if self._slots.replaced:
             _refuse_replaced(self._slots.replaced)
@@ -231,9 +238,12 @@ class Runtime:
             state.binding.bind(self.network)
             self._slots.unbind()
         gys = [None if g is None else g.contiguous() for g in gys]
-        gxs = [torch.empty_like(x) if need else None for x, need in zip(xs, needs, strict=True)]
         outputs = [0 if g is None else g.data_ptr() for g in gys]
-        inputs = [0 if g is None else g.data_ptr() for g in gxs]
+        gxs: list[Any] = [None] * len(xs)
+        inputs = [0] * len(xs)
+        if True in needs:
+            gxs = [torch.empty_like(x) if need else None for x, need in zip(xs, needs, strict=True)]
+            inputs = [0 if g is None else g.data_ptr() for g in gxs]
         accumulate = weights and self._has_gradients
         saved = [x.data_ptr() for x in xs]  # not where they were, if hooks on saved tensors (checkpoint, save_on_cpu) brought them back
         self.network.backward(state.take(keep), outputs, inputs, weights=weights, accumulate=accumulate, keep=keep, inputs=saved)
@@ -276,7 +286,7 @@ class Runtime:
             return
         self._has_gradients = False
         trained = self._slots.trained
-        if [p for p in trained if p.grad is not None]:
+        if not engine.same_attributes(trained, "grad", self._slots.no_gradients):
             for parameter, stored in zip(trained, self._slots.gradients(), strict=True):
                 if parameter.grad is not None:
                     stored.add_(parameter.grad)

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch.utils import _pytree as pytree
 
+from n2d2._engine import engine
+
 SETTINGS = ("training", "p", "momentum")
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
@@ -25,17 +27,14 @@ class Watch:
         hooks = [vars(m)[name] for m in modules for name in HOOKS]
         self._without_hooks = [h for h in hooks if not h]
         self._with_hooks = [(h, list(h.values())) for h in hooks if h]
-        self._constants = [(vars(m), name, t, t._version) for m in modules for name, t in _own(m) if isinstance(t, torch.Tensor)]
+        self._constants = [_constant(vars(m), name) for m in modules for name, t in _own(m) if isinstance(t, torch.Tensor)]
         self._settings = [(vars(m), name, vars(m)[name]) for m in modules for name in _settings_of(m)]
         self.key = tuple([value for _, _, value in self._settings])
         """Equal for equal settings, as long as the structure is the same."""
 
     def holds(self) -> bool:
         """Whether everything is as it was. Called in every step; an equal number in another object counts as a change."""
-        for owner, name, value in self._settings:
-            if owner.get(name) is not value:
-                return False
-        return self.has_same_structure()
+        return engine.in_place(self._settings) and self.has_same_structure()
 
     def has_same_structure(self) -> bool:
         """Whether no sub-module or hook was replaced, added or removed, and parameters of two names are still the same."""
@@ -44,13 +43,21 @@ class Watch:
                 return False
         if any(self._without_hooks) or (self._with_hooks and any(list(h.values()) != before for h, before in self._with_hooks)):
             return False
-        if self._constants and any(owner.get(name) is not t or t._version != version for owner, name, t, version in self._constants):
+        if self._constants and any(
+            owner.get(name) is not t or t._version != version or t.data_ptr() != address
+            for owner, name, t, version, address in self._constants
+        ):
             return False
         return not self._tied or all(first.get(name) is second.get(other) for first, name, second, other in self._tied)
 
     def hold_constant(self, buffers: Iterable[tuple[dict[str, Any], str]]) -> None:
         """The capture has the numbers of these buffers in it: writing one, or another tensor in its place, is another structure."""
-        self._constants += [(owner, name, owner[name], owner[name]._version) for owner, name in buffers]
+        self._constants += [_constant(owner, name) for owner, name in buffers]
+
+    @property
+    def has_constants(self) -> bool:
+        """Whether the capture has numbers in it that a write behind torch's back would change."""
+        return bool(self._constants)
 
 
 class Attributes:
@@ -72,6 +79,11 @@ class Attributes:
                 else:
                     del owner[name]
         return list(dict.fromkeys(lost))
+
+
+def _constant(owner: dict[str, Any], name: str) -> tuple[dict[str, Any], str, torch.Tensor, int, int]:
+    tensor = owner[name]
+    return owner, name, tensor, tensor._version, tensor.data_ptr()
 
 
 def _is_torchs(module: torch.nn.Module) -> bool:

@@ -1,4 +1,4 @@
-"""Einsum of one or two tensors, as a matrix product between transposes."""
+"""Einsum of one or two tensors, as a matrix product between transposes; nn.Bilinear."""
 
 from __future__ import annotations
 
@@ -20,6 +20,16 @@ def einsum(g: Any, equation: str, operands: Any, path: Any = None) -> Any:
         value, name = summed[0]
         return _ordered(g, value, name, result)
     return _product(g, summed[0], summed[1], result)
+
+
+@handles("bilinear")
+def bilinear(g: Any, a: Any, b: Any, weight: Any, bias: Any = None) -> Any:
+    """Sum over i and j of a[.., i] weight[k, i, j] b[.., j]."""
+    rows = "abcdefg"[: len(a.shape) - 1]
+    halves = einsum(g, f"{rows}i,kij->{rows}kj", [a, weight])
+    others = shaped(g, b, [*b.shape[:-1], 1, b.shape[-1]])
+    product = g.node("ReduceSum", [g.node("Mul", [halves, others])], {"axes": [-1], "keepdims": 0})
+    return product if bias is None else g.node("Add", [product, bias])
 
 
 def _summed(g: Any, x: Any, name: str, needed: set[str]) -> tuple[Any, str]:

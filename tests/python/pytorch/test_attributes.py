@@ -97,6 +97,33 @@ def test_tensors_as_attributes():
     assert not hasattr(net, "last")
 
 
+class Masked(nn.Module):
+    """Reads twice the numbers of a buffer, which are constants of the capture."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(64, 3)
+        self.register_buffer("mask", torch.tensor([1.0, 0.0, 2.0]))
+
+    def forward(self, x):
+        return self.layer(x.flatten(1)) * (self.mask * 2)
+
+
+def test_buffers_that_are_constants_of_the_capture():
+    net = Masked()
+    block = interop.wrap(net, SHAPE)
+    x, _ = digit_batch(0)
+    before = block(x)
+    net.mask.mul_(3)
+    assert_close(block(x), net(x))
+    net.mask.data = torch.tensor([5.0, 6.0, 7.0])
+    assert_close(block(x), net(x))
+    net.mask.data.mul_(2)
+    block.refresh()
+    assert_close(block(x), net(x))
+    assert not torch.equal(block(x), before)
+
+
 @pytest.mark.parametrize("update", ["n2d2", "torch"])
 def test_pruned_layers(update):
     """The weight is an attribute that a hook computes from a parameter and a mask."""
