@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 MEASURES = {
     "step": "one training step called from Python on NumPy arrays, loss inside (ms)",
-    "loop": "the user's own loop, per step: Keras `fit` for mnist_*, the tutorial's loop on prefetched tensors for cifar_tutorial (ms)",
+    "loop": "the user's own loop, per step: Keras `fit` for mnist_*, PyTorch's on prefetched tensors for cifar_tutorial, both elsewhere (ms)",
     "loader": "the tutorial's loop with a DataLoader of two workers, per step (ms)",
     "predict1": "inference of one row, NumPy in and out (ms)",
     "predict128": "inference of 128 rows, NumPy in and out (ms)",
     "startup": "from the framework's import to the end of the first step, in a fresh process; Keras `fit` for mnist_* (ms)",
-    "memory": "peak resident memory of a process that trains (MiB)",
+    "memory": "peak resident memory of a process that trains, less what it has after its imports (MiB)",
 }
 UNITS = {"memory": "MiB"}
 
@@ -35,7 +35,7 @@ class Workload:
     """"sgd", "momentum" or "adam"."""
     dropout: float = 0.0
     loop: str = ""
-    """"fit" (Keras) or "tutorial" (PyTorch): the user's loop that n2d2 is put into."""
+    """"fit" (Keras), "tutorial" (PyTorch) or "both": the user's loop that n2d2 is put into; of both, Keras' is that of the peer n2d2_keras."""
 
     @property
     def rate(self) -> float:
@@ -65,11 +65,11 @@ WORKLOADS = {
         Workload("mnist_convnet_dropout", "mnist", IMAGE, 128, 10, MNIST_MACS, "sgd", 0.5, loop="fit"),
         Workload("mnist_convnet_dropout_adam", "mnist", IMAGE, 128, 10, MNIST_MACS, "adam", 0.5, loop="fit"),
         Workload("cifar_tutorial", "tutorial", (3, 32, 32), 4, 10, (651_720, 352_800), "momentum", loop="tutorial"),
-        Workload("resnet8", "resnet8", (3, 32, 32), 32, 10, (12_501_632, 442_368), "adam"),
-        Workload("mobilenet_v1", "mobilenet_v1", (3, 96, 96), 32, 2, (7_489_664, 497_664), "adam"),
-        Workload("ds_cnn", "ds_cnn", (1, 49, 10), 100, 12, (2_656_768, 320_000), "adam"),
-        Workload("autoencoder", "autoencoder", (640,), 512, 0, (264_192, 81_920), "adam"),
-        Workload("resnet18", "resnet18", (3, 224, 224), 8, 1000, (1_814_073_344, 118_013_952), "momentum"),
+        Workload("resnet8", "resnet8", (3, 32, 32), 32, 10, (12_501_632, 442_368), "adam", loop="both"),
+        Workload("mobilenet_v1", "mobilenet_v1", (3, 96, 96), 32, 2, (7_489_664, 497_664), "adam", loop="both"),
+        Workload("ds_cnn", "ds_cnn", (1, 49, 10), 100, 12, (2_656_768, 320_000), "adam", loop="both"),
+        Workload("autoencoder", "autoencoder", (640,), 512, 0, (264_192, 81_920), "adam", loop="both"),
+        Workload("resnet18", "resnet18", (3, 224, 224), 8, 1000, (1_814_073_344, 118_013_952), "momentum", loop="both"),
     ]
 }
 HEADLINE = ["mnist_convnet", "cifar_tutorial"]
@@ -96,6 +96,8 @@ class PeerKind:
     nets: tuple[str, ...] = ()
     """Networks it has; none: all."""
     only_when_asked: bool = False
+    late_imports: tuple[str, ...] = ()
+    """Modules that it imports when it needs them."""
     environment: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -109,13 +111,14 @@ class PeerKind:
         return self.name.startswith("n2d2")
 
 
-KERAS_NETS = ("mnist", "tutorial")
+JAX_NETS = ("mnist", "tutorial")
+FAST_IN_JAX = (*JAX_NETS, "resnet8", "autoencoder", "resnet18")  # a gradient of a depthwise convolution takes seconds on the CPU
 PEERS = {
     p.name: p
     for p in [
-        PeerKind("n2d2", "with_n2d2", "torch", TRAINS),
+        PeerKind("n2d2", "with_n2d2", "torch", TRAINS, late_imports=("models.torch_nets", "n2d2", "pytorch_interoperability")),
         PeerKind("n2d2_torch", "with_n2d2", "torch", ("predict1", "predict128")),
-        PeerKind("n2d2_keras", "with_n2d2", "tensorflow", ("predict1", "predict128")),
+        PeerKind("n2d2_keras", "with_n2d2", "tensorflow", ("predict1", "predict128", "loop")),
         PeerKind("torch_eager", "with_torch", "torch", TRAINS),
         PeerKind("torch_fused", "with_torch", "torch", ("step", "loop", "loader", "startup", "memory")),
         PeerKind("torch_channels_last", "with_torch", "torch", TRAINS),
@@ -123,9 +126,9 @@ PEERS = {
         PeerKind("torch_compile", "with_torch", "torch", TRAINS, only_when_asked=True),
         PeerKind("tf_graph", "with_tensorflow", "tensorflow", CALLS),
         PeerKind("tf_xla", "with_tensorflow", "tensorflow", CALLS),
-        PeerKind("jax_jit", "with_jax", "jax", CALLS, KERAS_NETS),
-        PeerKind("keras_fit", "fit_loop", "tensorflow", ("loop", "startup"), KERAS_NETS),
-        PeerKind("keras_jax_fit", "fit_loop", "jax", ("loop", "startup"), KERAS_NETS, environment={"KERAS_BACKEND": "jax"}),
+        PeerKind("jax_jit", "with_jax", "jax", CALLS, JAX_NETS),
+        PeerKind("keras_fit", "fit_loop", "tensorflow", ("loop", "startup")),
+        PeerKind("keras_jax_fit", "fit_loop", "jax", ("loop", "startup"), FAST_IN_JAX, environment={"KERAS_BACKEND": "jax"}),
     ]
 }
 
@@ -142,7 +145,7 @@ def workload_of(name: str) -> Workload:
 
 def offers(peer: PeerKind, workload: Workload, measure: str) -> bool:
     """Whether the peer has this network and measure."""
-    if measure == "loop" and not workload.loop:
+    if measure == "loop" and (not workload.loop or (peer.name == "n2d2_keras" and workload.loop != "both")):
         return False
     if measure == "startup" and "fit" in peer.module and workload.loop != "fit":
         return False

@@ -33,6 +33,8 @@ def rows_of(result: dict[str, Any], machine: dict[str, Any]) -> list[list[str]]:
         ratio = result["ratio"].get(name)
         notes = result["notes"].get(name, {})
         shown = [notes["way"]] if "way" in notes else []
+        if "process_mib" in notes:
+            shown.append(f"{notes['process_mib']:.0f} MiB in all")
         if "activation_mib" in notes and result["measure"] == "memory":
             shown.append(f"activations {notes['activation_mib']:.1f} MiB in {notes['lanes']} lanes")
         spread = f"{low:.2f} - {high:.2f}" if ratio else ""

@@ -65,7 +65,7 @@ void backward(Network& network, std::int64_t state, const nb::list& output_gradi
 
 /// Arrays, whose shape and type the caller has checked.
 float step(Network& network, const nb::list& inputs, std::int64_t rows, const nb::ndarray<nb::ro>& targets, const char* loss, bool by_class,
-           std::uint64_t key) {
+           std::uint64_t key, std::uintptr_t output) {
   thread_local plan::StepCall call;
   call.inputs.clear();
   for (const nb::handle input : inputs) call.inputs.push_back(const_cast<void*>(nb::cast<nb::ndarray<nb::ro>>(input).data()));
@@ -74,6 +74,7 @@ float step(Network& network, const nb::list& inputs, std::int64_t rows, const nb
   call.targets = const_cast<void*>(targets.data());
   call.rows = rows;
   call.key = key;
+  call.output = reinterpret_cast<void*>(output);
   const nb::gil_scoped_release release;
   return network.step(call);
 }
@@ -147,8 +148,8 @@ void bind_network(nb::module_& m) {
            "key"_a = 0)
       .def("backward", &backward, "state"_a, "output_gradients"_a, "input_gradients"_a = nb::list(), "weights"_a = true,
            "accumulate"_a = false, "keep"_a = false, "inputs"_a = nb::list())
-      .def("step", &step, "inputs"_a, "rows"_a, "targets"_a, "loss"_a, "by_class"_a, "key"_a = 0,
-           "Forward, loss, backward and update as one run; returns the loss before the update.")
+      .def("step", &step, "inputs"_a, "rows"_a, "targets"_a, "loss"_a, "by_class"_a, "key"_a = 0, "output"_a = 0,
+           "Forward, loss, backward and update as one run; returns the loss before the update. output: address for the network's output.")
       .def("drop", &Network::drop, "state"_a, nogil)
       .def("update", &Network::update, nogil)
       .def("refresh", &Network::refresh, nogil)

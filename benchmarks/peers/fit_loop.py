@@ -6,6 +6,7 @@ import os
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
+import math
 import time
 
 import keras
@@ -17,14 +18,16 @@ from runner import Runner, arrays
 
 # An epoch is as long as this allows: long enough that what `fit` does once counts little, short enough for a round of a slow peer.
 LEAST_STEPS, MOST_ROWS, EPOCH_S = 30, 128 * 200, 1.0
+FEW_STEPS, LONG_S, MOST_BYTES = 5, 4.0, 1 << 28  # of an epoch, where LEAST_STEPS would take longer; of the data
 
 
 def make(workload: Workload, kind: PeerKind, measure: str) -> Runner:
     """Each call fits for an epoch over the same rows; for "startup" on one batch."""
-    x, labels = arrays(workload, MOST_ROWS)
-    x = np.ascontiguousarray(x.transpose(0, 2, 3, 1))
-    y = keras.utils.to_categorical(labels, workload.classes)
-    model = keras_nets.build(workload, softmax=True)
+    most_rows = max(LEAST_STEPS * workload.batch, min(MOST_ROWS, MOST_BYTES // (4 * math.prod(workload.shape))))
+    x, y = arrays(workload, most_rows)
+    x = np.ascontiguousarray(x.transpose(0, 2, 3, 1)) if x.ndim == 4 else x
+    y = keras.utils.to_categorical(y, workload.classes) if workload.classes else x
+    model = keras_nets.build(workload, softmax=bool(workload.classes))
     optimizer = (
         keras.optimizers.Adam(workload.rate) if workload.solver == "adam" else keras.optimizers.SGD(workload.rate, workload.momentum)
     )
@@ -32,7 +35,8 @@ def make(workload: Workload, kind: PeerKind, measure: str) -> Runner:
         import keras_interoperability
 
         model = keras_interoperability.wrap(model, workload.batch)
-    model.compile(loss="categorical_crossentropy", optimizer=optimizer, metrics=["accuracy"])
+    loss, metrics = ("categorical_crossentropy", ["accuracy"]) if workload.classes else ("mse", [])
+    model.compile(loss=loss, optimizer=optimizer, metrics=metrics)
 
     def fit(steps: int) -> float:
         rows = steps * workload.batch
@@ -40,9 +44,14 @@ def make(workload: Workload, kind: PeerKind, measure: str) -> Runner:
 
     if measure == "startup":
         return Runner(fit)
-    fit(LEAST_STEPS)
-    start = time.perf_counter()
-    fit(LEAST_STEPS)
-    took = (time.perf_counter() - start) / LEAST_STEPS
-    steps = max(LEAST_STEPS, min(MOST_ROWS // workload.batch, round(EPOCH_S / took)))
+
+    def seconds(steps: int) -> float:
+        start = time.perf_counter()
+        fit(steps)
+        return (time.perf_counter() - start) / steps
+
+    fit(1)
+    least = LEAST_STEPS if seconds(FEW_STEPS) * LEAST_STEPS < LONG_S else FEW_STEPS
+    fit(least)
+    steps = max(least, min(most_rows // workload.batch, round(EPOCH_S / seconds(least))))
     return Runner(lambda _: fit(steps), fixed_steps=steps)

@@ -13,6 +13,18 @@ from runner import Runner, arrays, batches
 LOADER_STEPS = 400
 
 
+def criterion_of(workload: Workload) -> torch.nn.Module:
+    """The workload's loss."""
+    return torch.nn.CrossEntropyLoss() if workload.classes else torch.nn.MSELoss()
+
+
+def optimizer_of(workload: Workload, net: torch.nn.Module, fused: bool) -> torch.optim.Optimizer:
+    """The workload's solver."""
+    if workload.solver == "adam":
+        return torch.optim.Adam(net.parameters(), workload.rate, fused=fused)
+    return torch.optim.SGD(net.parameters(), workload.rate, workload.momentum, fused=fused)
+
+
 def epoch(net: Any, optimizer: Any, criterion: Any, data: Iterable[Any]) -> float:
     """As the tutorial writes it."""
     running_loss = 0.0

@@ -13,7 +13,7 @@ from runner import Runner, batches, fastest, inputs, stepping
 
 def make(workload: Workload, kind: PeerKind, measure: str) -> Runner:
     """Work for the worker."""
-    if measure in ("loop", "startup") and workload.loop == "fit":
+    if (measure in ("loop", "startup") and workload.loop == "fit") or (measure == "loop" and kind.name == "n2d2_keras"):
         import fit_loop
 
         return fit_loop.make(workload, kind, measure)
@@ -55,13 +55,10 @@ def activations(network: Any) -> dict[str, Any]:
 
 def tutorial_loop(workload: Workload, measure: str) -> Runner:
     """The tutorial's loop around the wrapped network; its optimizer has nothing to do."""
-    import torch
-
-    from torch_loop import loop
+    from torch_loop import criterion_of, loop, optimizer_of
 
     net = wrapped(workload, workload.batch)
-    optimizer = torch.optim.SGD(net.parameters(), workload.rate, workload.momentum)
-    return loop(workload, net, optimizer, torch.nn.CrossEntropyLoss(), measure, channels_last=False)
+    return loop(workload, net, optimizer_of(workload, net, fused=False), criterion_of(workload), measure, channels_last=False)
 
 
 def predicting(workload: Workload, measure: str, through_torch: bool) -> Runner:

@@ -11,16 +11,9 @@ import torch.nn as nn
 from catalog import PeerKind, Workload
 from models import torch_nets
 from runner import Runner, batches, fastest, inputs, stepping
-from torch_loop import loop
+from torch_loop import criterion_of, loop, optimizer_of
 
 CHANNELS_LAST = ("torch_channels_last", "torch_malloc")
-
-
-def optimizer_of(workload: Workload, net: nn.Module, fused: bool) -> torch.optim.Optimizer:
-    """The workload's solver."""
-    if workload.solver == "adam":
-        return torch.optim.Adam(net.parameters(), workload.rate, fused=fused)
-    return torch.optim.SGD(net.parameters(), workload.rate, workload.momentum, fused=fused)
 
 
 def make(workload: Workload, kind: PeerKind, measure: str) -> Runner:
@@ -33,7 +26,7 @@ def make(workload: Workload, kind: PeerKind, measure: str) -> Runner:
         net = torch.compile(net, dynamic=False)
     if measure.startswith("predict"):
         return predicting(net.eval(), inputs(workload, measure, channels_last), channels_last)
-    criterion = nn.CrossEntropyLoss() if workload.classes else nn.MSELoss()
+    criterion = criterion_of(workload)
     optimizer = optimizer_of(workload, net, fused=kind.name != "torch_eager")
     if measure in ("loop", "loader"):
         return loop(workload, net, optimizer, criterion, measure, channels_last)

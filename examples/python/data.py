@@ -15,7 +15,7 @@ KERAS_MNIST = Path.home() / ".keras" / "datasets" / "mnist.npz"
 
 @dataclass
 class Images:
-    """Training and test images in [0, 1], [N, height, width, channels], with class numbers 0 to 9."""
+    """Training and test images, [N, height, width, channels], with class numbers 0 to 9."""
 
     name: str
     x_train: np.ndarray
@@ -25,7 +25,29 @@ class Images:
 
 
 def mnist(largest: int | None = None) -> Images:
-    """28 x 28 grey images: Keras' cached MNIST, Debian's Fashion-MNIST, or scikit-learn's digits, enlarged."""
+    """28 x 28 grey images: Keras' cached MNIST, Debian's Fashion-MNIST, or scikit-learn's digits, enlarged.
+
+    Over all pixels of the training images the mean is 0 and the deviation 1.
+    """
+    images = _grey(largest)
+    mean, deviation = images.x_train.mean(dtype=np.float64), images.x_train.std(dtype=np.float64)
+    train, test = (((x - mean) / deviation).astype(np.float32) for x in (images.x_train, images.x_test))
+    return Images(images.name, train, images.y_train, test, images.y_test)
+
+
+def cifar10_like(largest: int | None = None) -> Images:
+    """32 x 32 colour images in [0, 1]. CIFAR10 can't be read without unpickling, so grey images stand in, padded and in three channels."""
+    images = _grey(largest)
+    print(f"using {images.name}, padded to 32 x 32 x 3, instead of CIFAR10", file=sys.stderr)
+
+    def widened(x: np.ndarray) -> np.ndarray:
+        return np.repeat(np.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0))), 3, axis=3)
+
+    return Images(images.name, widened(images.x_train), images.y_train, widened(images.x_test), images.y_test)
+
+
+def _grey(largest: int | None) -> Images:
+    """28 x 28 images in [0, 1]."""
     if KERAS_MNIST.exists():
         with np.load(KERAS_MNIST, allow_pickle=False) as f:
             images = Images("MNIST", *_scaled(f["x_train"], f["y_train"], f["x_test"], f["y_test"]))
@@ -37,17 +59,6 @@ def mnist(largest: int | None = None) -> Images:
         print("neither MNIST nor Fashion-MNIST is on this machine: using scikit-learn's digits instead", file=sys.stderr)
         images = _digits(28)
     return _cut(images, largest)
-
-
-def cifar10_like(largest: int | None = None) -> Images:
-    """32 x 32 colour images. CIFAR10 can't be read without unpickling, so the images of `mnist` stand in, padded and in three channels."""
-    images = mnist(largest)
-    print(f"using {images.name}, padded to 32 x 32 x 3, instead of CIFAR10", file=sys.stderr)
-
-    def widened(x: np.ndarray) -> np.ndarray:
-        return np.repeat(np.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0))), 3, axis=3)
-
-    return Images(images.name, widened(images.x_train), images.y_train, widened(images.x_test), images.y_test)
 
 
 def _idx(name: str) -> np.ndarray:

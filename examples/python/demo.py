@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
-import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
+from side_by_side import History, draw, run_one
+
 OUTPUT = Path("build") / "demo"
 RUNS = {
     "keras": ("keras_mnist", {"epochs": 3, "largest": 12000, "verbose": 0}),
@@ -20,21 +18,7 @@ RUNS = {
 }
 
 
-def run_one(script: str, framework: str, options: dict[str, object]) -> dict[str, list[float]]:
-    """Trains in a fresh process and returns its history."""
-    code = (
-        f"import json, sys; sys.path.insert(0, {str(HERE)!r}); import {script} as s\n"
-        f"h = s.train({framework!r}, **{options!r})\n"
-        f"print('HISTORY ' + json.dumps(h))"
-    )
-    start = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True)
-    history: dict[str, list[float]] = json.loads(done.stdout.split("HISTORY ")[1])
-    history["total_seconds"] = [time.perf_counter() - start]
-    return history
-
-
-def table(results: dict[str, dict[str, dict[str, list[float]]]]) -> str:
+def table(results: dict[str, dict[str, History]]) -> str:
     """Loss, accuracy and time, side by side."""
     from tabulate import tabulate
 
@@ -47,7 +31,7 @@ def table(results: dict[str, dict[str, dict[str, list[float]]]]) -> str:
     )
 
 
-def picture(results: dict[str, dict[str, dict[str, list[float]]]], path: Path) -> None:
+def picture(results: dict[str, dict[str, History]], path: Path) -> None:
     """Learning curves of both examples, one line per engine."""
     import matplotlib
 
@@ -57,25 +41,15 @@ def picture(results: dict[str, dict[str, dict[str, list[float]]]], path: Path) -
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), constrained_layout=True)
     titles = {"keras": "Keras MNIST convnet, batch 128", "torch": "PyTorch tutorial network, batch 4"}
     for axis, (host, runs) in zip(axes, results.items(), strict=True):
-        for framework, history in runs.items():
-            steps = history.get("step") or list(range(1, len(history["loss"]) + 1))
-            style = (
-                {"linewidth": 2.4, "color": "#c0392b"} if framework == "n2d2" else {"linewidth": 2.4, "color": "#2c3e50", "linestyle": "--"}
-            )
-            label = f"{framework}: {history['step_ms'][0]:.2f} ms a step, test accuracy {history['test_accuracy'][0]:.3f}"
-            axis.plot(steps, history["loss"], marker="o", markersize=4, label=label, **style)
-        axis.set_title(titles[host])
-        axis.set_xlabel("step" if "step" in next(iter(runs.values())) else "epoch")
-        axis.set_ylabel("training loss")
-        axis.set_ylim(bottom=0)
-        axis.grid(alpha=0.3)
-        axis.legend(loc="upper right", frameon=False)
-        if host == "keras":
-            axis.set_xticks(steps)
+        labelled = {
+            framework: (history, f"{framework}: {history['step_ms'][0]:.2f} ms a step, test accuracy {history['test_accuracy'][0]:.3f}")
+            for framework, history in runs.items()
+        }
+        draw(axis, titles[host], labelled)
     figure.savefig(path, dpi=130)
 
 
-def step_times(host: str, history: dict[str, list[float]]) -> None:
+def step_times(host: str, history: History) -> None:
     """Milliseconds per step of the user's own loop."""
     if host == "torch":
         history["step_ms"] = [history["step_us"][0] / 1e3]
@@ -88,13 +62,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--largest", type=int, help="images per run")
     arguments = parser.parse_args()
-    results: dict[str, dict[str, dict[str, list[float]]]] = {}
+    results: dict[str, dict[str, History]] = {}
     for host, (script, options) in RUNS.items():
         results[host] = {}
         for framework in ("n2d2", host):
             print(f"== {script}.py in {framework}", flush=True)
             chosen = {**options, **({"largest": arguments.largest} if arguments.largest else {})}
-            results[host][framework] = run_one(script, framework, chosen)
+            results[host][framework] = run_one(script, framework, **chosen)
             step_times(host, results[host][framework])
     OUTPUT.mkdir(parents=True, exist_ok=True)
     (OUTPUT / "results.json").write_text(json.dumps(results, indent=1))

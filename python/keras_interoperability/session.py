@@ -146,6 +146,26 @@ class Session:
         )
         return outputs
 
+    def step(self, xs: list[Array], targets: Array, loss: str) -> Array:
+        """Forward, loss, backward and update in one run of the engine, which ends sooner than three: rows stay in the cache.
+
+        Args:
+            targets: class numbers (int64), or an array as the output (float32).
+            loss: operator of the engine.
+
+        Returns:
+            the model's only output, as `Evaluated.raws`.
+        """
+        rows = len(xs[0])
+        (output,) = self.empty_outputs(rows)
+        key = global_variables.next_key() if self.training.is_random else 0
+        self.network.step(xs, rows, targets, loss, targets.dtype == np.int64, key, output.ctypes.data)
+        return output
+
+    def empty_outputs(self, rows: int) -> list[Array]:
+        """Arrays for what `forward` gives."""
+        return _empty(self._forwarded, rows)
+
     def backward(self, gradients: list[Array]) -> None:
         """Back-propagates the gradients of what `forward` gave to the gradients of the weights."""
         state, self._state = self._state, 0

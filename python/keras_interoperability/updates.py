@@ -42,12 +42,25 @@ class EngineUpdate:
         variables = [session.training.variables[name] for name in session.updated_names()]
         self._constrained = [variable for variable in variables if variable.constraint is not None]
 
+    @property
+    def needs_gradients(self) -> bool:
+        """Whether gradients are changed before the solver sees them."""
+        return self._clipping is not None
+
     def run(self) -> None:
         """See `Update`."""
-        self._rate.push()
+        self.prepare()
         if self._clipping is not None:
             self._clipping.run()
         self._session.network.update()
+        self.finish()
+
+    def prepare(self) -> None:
+        """Call before the solver runs."""
+        self._rate.push()
+
+    def finish(self) -> None:
+        """Call behind it."""
         for variable in self._constrained:
             variable.assign(variable.constraint(variable.value))
         self._counter.add()

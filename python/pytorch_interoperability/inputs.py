@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -70,6 +71,12 @@ class Inputs:
             raise errors.ShapeError(f"{name}: its forward fixes the batch to {imported.fixed_rows} rows, got {rows}; wrap it for that size")
         if rows < imported.least_rows:
             raise errors.ShapeError(f"{name}: its forward takes another path below {imported.least_rows} rows, got {rows}")
+        alone = _single_value_norm(imported.graph) if rows == 1 else ""
+        if alone:
+            raise errors.ShapeError(
+                f"{name}: {alone} is in training and has one value per channel in a batch of one row, whose variance is not defined; "
+                "give it two rows or more, for instance with drop_last=True in the DataLoader"
+            )
 
 
 def in_full_precision(xs: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -81,6 +88,16 @@ def in_full_precision(xs: tuple[Any, ...]) -> tuple[Any, ...]:
 def is_empty_batch(xs: tuple[Any, ...]) -> bool:
     """Whether there is nothing to compute."""
     return bool(xs) and isinstance(xs[0], torch.Tensor) and xs[0].dim() > 0 and xs[0].shape[0] == 0
+
+
+def _single_value_norm(graph: Any) -> str:
+    """A batch normalisation of batch statistics over the rows alone; "" when there is none."""
+    for node in graph.nodes:
+        if node.op == "BatchNormalization" and node.attributes["training_mode"]:
+            x = node.inputs[0].shape
+            if x[0] == -1 and math.prod(x[2:]) == 1:
+                return f"{node.op} '{node.path or node.name}'"
+    return ""
 
 
 def _first_reader(graph: Any, value: Any) -> str:

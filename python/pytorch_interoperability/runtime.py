@@ -211,7 +211,8 @@ class Runtime:
                     module.training = flag
         if training:
             return _random_key() if self._installed[True].imported.is_random else 0
-        self.network.refresh()  # weights may have been written in place
+        if self._slots.written():
+            self.network.refresh()
         return 0
 
     def trained(self) -> set[str]:

@@ -44,6 +44,21 @@ def test_convolution_relu_pool(name):
     check(*CASES[name])
 
 
+@pytest.mark.parametrize("relu", [True, False])
+def test_a_normalisation_between_convolutions(relu):
+    def build(graph, x, w, scale, shift, v):
+        h = graph.node("Conv", [x, w])[0]
+        state = [graph.buffer("mean", [6]), graph.buffer("var", [6])]
+        h = graph.node("BatchNormalization", [h, scale, shift, *state], {"training_mode": 1})[0]
+        return graph.node("Conv", [graph.node("Relu", [h])[0] if relu else h, v])[0]
+
+    def reference(x, w, scale, shift, v):
+        h = F.batch_norm(F.conv2d(x, w), None, None, scale, shift, True)
+        return F.conv2d(F.relu(h) if relu else h, v)
+
+    check(build, Case([["N", 3, 7, 6], [6, 3, 3, 3], [6], [6], [4, 6, 2, 2]], reference, rows=(2, 9)))
+
+
 def test_a_relu_that_others_read_too():
     def build(graph, x, w):
         h = graph.node("Relu", graph.node("Conv", [x, w]))

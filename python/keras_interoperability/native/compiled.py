@@ -108,6 +108,15 @@ class Compiled:
 
     # What a step uses.
 
+    def in_engine(self, y: Array, output: Array) -> tuple[str, Array] | None:
+        """The operator and targets with which the engine trains a batch by itself, or None; see `Loss.in_engine`."""
+        return self._loss.in_engine(self._activation, y, output) if self._weight == 1.0 else None
+
+    def count(self, raw: Array, y: Array) -> None:
+        """Counts a batch that the engine has trained."""
+        with np.errstate(all="ignore"):
+            self._count(Batch(self._activation, raw, y), None, 0.0)
+
     def train(self, raw: Array, y: Array, weights: Array | None, penalty: float = 0.0) -> Array:
         """Counts the batch and returns the gradient of its loss with respect to `raw`; `penalty` is the part of the loss that has none."""
         with np.errstate(all="ignore"):  # numbers that are none pass through, as in TensorFlow

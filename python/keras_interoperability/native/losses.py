@@ -44,8 +44,15 @@ class Loss:
         """The gradient of the sum of the values with respect to `batch.raw`; a new array."""
         raise NotImplementedError
 
+    def in_engine(self, activation: str, y: Array, output: Array) -> tuple[str, Array] | None:
+        """The engine's operator whose gradient is the same for this batch, and its targets; None: there is none. Of `output` the shape counts."""
+        return None
+
     def _has_logits(self, batch: Batch) -> bool:
-        return batch.activation != "" or self.from_logits
+        return self._takes_logits(batch.activation)
+
+    def _takes_logits(self, activation: str) -> bool:
+        return activation != "" or self.from_logits
 
 
 class CategoricalCrossEntropy(Loss):
@@ -79,6 +86,13 @@ class CategoricalCrossEntropy(Loss):
         g = np.where(_inside(shares), -y / _clipped(shares), 0)
         return (g - np.add.reduce(g * shares, -1, keepdims=True)) / total
 
+    def in_engine(self, activation: str, y: Array, output: Array) -> tuple[str, Array] | None:
+        """See `Loss`: targets that sum up to 1."""
+        if output.ndim != 2 or y.shape != output.shape or self._smoothing or not self._takes_logits(activation):
+            return None
+        targets = np.ascontiguousarray(y, np.float32)
+        return ("SoftmaxCrossEntropyLoss", targets) if np.all(np.add.reduce(targets, 1) == 1) else None
+
 
 class SparseCategoricalCrossEntropy(Loss):
     """-log(softmax(raw))[y] for class numbers y."""
@@ -93,10 +107,7 @@ class SparseCategoricalCrossEntropy(Loss):
     def _places(self, batch: Batch) -> Array:
         """Where, in the flattened scores, the class of every row stands."""
         classes = batch.raw.shape[-1]
-        numbers = batch.y.ravel().astype(np.int64)
-        if len(numbers) and (numbers.min() < 0 or numbers.max() >= classes):
-            raise errors.ValueError(f"y: class numbers go from 0 to {classes - 1}, got {numbers.min()} to {numbers.max()}")
-        return np.arange(0, batch.raw.size, classes) + numbers
+        return np.arange(0, batch.raw.size, classes) + _numbers(batch.y, classes)
 
     def values(self, batch: Batch) -> Array:
         """See the class."""
@@ -111,6 +122,12 @@ class SparseCategoricalCrossEntropy(Loss):
         g = self._scores(batch).softmax.copy()
         g.reshape(-1)[self._places(batch)] -= 1
         return g if self._has_logits(batch) else np.where(_inside(batch.raw), g / _clipped(batch.raw), 0)
+
+    def in_engine(self, activation: str, y: Array, output: Array) -> tuple[str, Array] | None:
+        """See `Loss`."""
+        if output.ndim != 2 or y.size != len(output) or not self._takes_logits(activation):
+            return None
+        return "SoftmaxCrossEntropyLoss", _numbers(y, output.shape[-1])
 
 
 class BinaryCrossEntropy(Loss):
@@ -160,6 +177,12 @@ class MeanSquaredError(Loss):
     def _difference(self, batch: Batch) -> Array:
         return batch.output - with_last_axis(np.asarray(batch.y, np.float32), batch.raw.ndim)
 
+    def in_engine(self, activation: str, y: Array, output: Array) -> tuple[str, Array] | None:
+        """See `Loss`."""
+        if activation or y.shape != output.shape:
+            return None
+        return "MeanSquaredError", np.ascontiguousarray(y, np.float32)
+
 
 class MeanAbsoluteError(MeanSquaredError):
     """mean(|output - y|) over the last axis."""
@@ -172,6 +195,10 @@ class MeanAbsoluteError(MeanSquaredError):
         """sign(output - y) / outputs, through the activation."""
         return batch.back_to_raw(np.sign(self._difference(batch)) / np.float32(batch.raw.shape[-1]))
 
+    def in_engine(self, activation: str, y: Array, output: Array) -> tuple[str, Array] | None:
+        """See `Loss`."""
+        return None
+
 
 LOSSES: dict[object, type[Loss]] = {
     keras.losses.categorical_crossentropy: CategoricalCrossEntropy,
@@ -180,6 +207,14 @@ LOSSES: dict[object, type[Loss]] = {
     keras.losses.mean_squared_error: MeanSquaredError,
     keras.losses.mean_absolute_error: MeanAbsoluteError,
 }
+
+
+def _numbers(y: Array, classes: int) -> Array:
+    """Class numbers of all rows or positions, in one row."""
+    numbers = y.ravel().astype(np.int64)
+    if len(numbers) and (numbers.min() < 0 or numbers.max() >= classes):
+        raise errors.ValueError(f"y: class numbers go from 0 to {classes - 1}, got {numbers.min()} to {numbers.max()}")
+    return numbers
 
 
 def _clipped(p: Array) -> Array:

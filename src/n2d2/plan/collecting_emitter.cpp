@@ -40,13 +40,16 @@ void CollectingEmitter::late(Run run, std::vector<Use> extra) {
   add(storages_.is_read_by_steps(node()) ? program() : last, std::move(extra), std::move(run)).single = true;
 }
 
-void CollectingEmitter::pack(Operand parameter, Operand, Run run) {
+void CollectingEmitter::pack(Operand parameter, Operand packed, Run run) {
+  const bool is_own = packed.storage()->region == kPackedOwn;
   for (const ir::Value* input : node().inputs()) {
     if (input == nullptr || storages_.of(*input) != parameter.storage() || !storages_.is_computed(*input)) continue;
-    // As if it wrote the weight: whoever reads that waits for the packing.
-    add(program(), {writes(parameter, Access::all)}, std::move(run)).single = true;
+    // A shared copy is made as if that wrote the weight: whoever reads it waits for the packing.
+    add(program(), {{parameter, Access::all, !is_own}}, std::move(run)).single = !is_own;
     return;
   }
+  if (is_own) return packs.push_back({label_ + " pack", std::move(run), false});
+  packs_keep_to_lanes = false;
   const int turn = static_cast<int>(packs.size());
   packs.push_back({label_ + " pack",
                    [turn, run = std::move(run)](const Lane& lane) {

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "n2d2/plan/emitter.h"
+#include "n2d2/plan/memory/storage_map.h"
 #include "n2d2/plan/planned_step.h"
-#include "n2d2/plan/storage_map.h"
 
 namespace n2d2::plan {
 
@@ -23,7 +23,9 @@ class CollectingEmitter final : public Emitter {
     storage->kept = kept;
     return Operand(storage);
   }
-  Operand packed(std::int64_t bytes) override { return Operand(storages_.scratch("packed for " + node().label(), bytes, kPacked)); }
+  Operand packed(std::int64_t bytes) override {
+    return Operand(storages_.scratch("packed for " + node().label(), bytes, bytes <= kMostPackedOwn ? kPackedOwn : kPacked));
+  }
   void step(std::vector<Use> uses, Run run) override { add(program(), std::move(uses), std::move(run)); }
   void chunked_step(std::vector<Use> uses, Run run) override;
   void single(Run run, std::vector<Use> extra) override;
@@ -32,8 +34,12 @@ class CollectingEmitter final : public Emitter {
 
   std::vector<PlannedStep> forward, backward, last;
   std::vector<Step> packs;
+  bool packs_keep_to_lanes = true;
 
  private:
+  /// A copy that lanes make for themselves costs each the work of all, but no cache line of it has to come from another core.
+  static constexpr std::int64_t kMostPackedOwn = 512 * 1024;
+
   std::vector<PlannedStep>& program() { return node().phase() == ir::Phase::forward ? forward : backward; }
   PlannedStep& add(std::vector<PlannedStep>& program, std::vector<Use> uses, Run run);
   std::vector<Use> whole_operands(std::vector<Use> extra);

@@ -65,6 +65,7 @@ void Compiler::run() {
   plan_.sizes_ = plan_memory({plan_.storages_, emitter.forward, emitter.backward, plan_.options_.capacity, plan_.options_.lanes});
   plan_.pack_.segments.clear();
   if (!emitter.packs.empty()) plan_.pack_.segments.push_back(std::move(emitter.packs));
+  plan_.pack_.keeps_to_lanes = emitter.packs_keep_to_lanes;
   plan_.forward_ = program_of(emitter.forward);
   plan_.backward_ = program_of(emitter.backward);
   plan_.bases_.assign(static_cast<std::size_t>(plan_.options_.lanes),

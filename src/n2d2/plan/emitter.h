@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "n2d2/ir/graph.h"
+#include "n2d2/plan/memory/storage.h"
 #include "n2d2/plan/program.h"
-#include "n2d2/plan/storage.h"
 
 namespace n2d2::plan {
 
@@ -54,7 +54,7 @@ class Emitter {
   virtual bool is_partial(std::size_t i) = 0;
   /// Bytes per lane that live during this node only. Access::own. `kept`: what a chunk writes the next one finds.
   virtual Operand scratch(std::int64_t bytes, bool kept = false) = 0;
-  /// Bytes for a packed copy of a parameter, filled by pack().
+  /// Bytes for a packed copy of a parameter, filled by pack(): one for each lane while it is small.
   virtual Operand packed(std::int64_t bytes) = 0;
 
   /// Adds a step to the program of the node's phase; every lane runs it.
@@ -70,8 +70,8 @@ class Emitter {
   virtual void single(Run run, std::vector<Use> extra = {}) = 0;
   /// The same, at the end of the program if nobody but the caller waits for the outputs.
   virtual void late(Run run, std::vector<Use> extra) = 0;
-  /// Adds a step to the pack program, which runs before every training forward and when parameters moved. One lane runs it. A weight
-  /// that other nodes compute is packed by a step of this node instead.
+  /// Adds a step to the pack program, which runs before every training forward and when parameters moved. Every lane runs it for a copy
+  /// of its own, else one does. A weight that other nodes compute is packed by a step of this node instead.
   virtual void pack(Operand parameter, Operand packed, Run run) = 0;
 
   virtual Operand operand(const ir::Value& value) = 0;

@@ -22,7 +22,7 @@ struct Lane {
   std::int64_t lane_row0 = 0;  ///< first row of the lane
   bool is_first = true;        ///< chunk of the lane: partial sums begin
   bool is_last = true;
-  char* const* bases = nullptr;  ///< start of each region, see plan/storage.h
+  char* const* bases = nullptr;  ///< start of each region, see plan/memory/storage.h
   const RunArguments* arguments = nullptr;
 };
 

@@ -7,7 +7,7 @@
 
 #include "n2d2/core/error.h"
 #include "n2d2/core/log.h"
-#include "n2d2/plan/executor.h"
+#include "n2d2/plan/threads/executor.h"
 
 namespace n2d2::plan {
 namespace {
@@ -131,7 +131,8 @@ ir::Graph Network::graph_for(const PlanKey& key) const {
   ir::TensorType targets{shape, DType::float32};
   if (key.by_class) targets = {shape.rank() > 0 ? Shape{shape[0]} : Shape{}, DType::int64};
   ir::Value* given = graph.add_input("targets", targets);
-  graph.set_outputs({graph.add_node(key.loss->name, {output, given}, {}, {.name = "loss"}).output()});
+  ir::Value* loss = graph.add_node(key.loss->name, {output, given}, {}, {.name = "loss"}).output();
+  key.gives_output ? graph.set_outputs({loss, output}) : graph.set_outputs({loss});
   return graph;
 }
 
@@ -233,7 +234,8 @@ float Network::step(const StepCall& call) {
   if (call.by_class) check_classes(call);
   const ir::OpDef& loss_op = graphs_.at(Mode::train).ops().find(call.loss);
   grow(call.rows);
-  const std::shared_ptr<PlanEntry>& entry = plan_for({.mode = 0, .keep = true, .loss = &loss_op, .by_class = call.by_class});
+  const std::shared_ptr<PlanEntry>& entry =
+      plan_for({.mode = 0, .keep = true, .loss = &loss_op, .by_class = call.by_class, .gives_output = call.output != nullptr});
   Plan& plan = *entry->plan;
   if (!update_) update_ = std::make_unique<UpdateProgram>(store_, backend_, lanes_);
   bind_state(*entry);
@@ -242,6 +244,7 @@ float Network::step(const StepCall& call) {
   plan.bind(externals.inputs.at(call.inputs.size()), call.targets);
   float loss = 0;
   plan.bind(externals.outputs.front(), &loss);
+  if (call.output != nullptr) plan.bind(externals.outputs.at(1), call.output);
   for (const std::string& name : externals.gradients_of) store_.find(name).has_gradient = true;
   update_->begin(call.rows);
   try {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "n2d2/plan/backend.h"
-#include "n2d2/plan/parameter_store.h"
+#include "n2d2/plan/memory/parameter_store.h"
 #include "n2d2/plan/pending.h"
 #include "n2d2/plan/plan.h"
 #include "n2d2/plan/update_program.h"
@@ -44,6 +44,7 @@ struct StepCall {
   std::string loss;           ///< operator
   bool by_class = false;      ///< targets are int64 [rows]; else float32 as the output
   void* targets = nullptr;
+  void* output = nullptr;  ///< where output 0 goes; null: nobody asks
   std::int64_t rows = 0;
   std::uint64_t key = 0;
 };

@@ -16,6 +16,7 @@ struct PlanKey {
   bool input_gradients = false;
   const ir::OpDef* loss = nullptr;  ///< a plan in step form
   bool by_class = false;            ///< of its targets
+  bool gives_output = false;        ///< beside the loss
   std::size_t trained = 0;          ///< which set of trainable parameters
   auto operator<=>(const PlanKey&) const = default;
 };

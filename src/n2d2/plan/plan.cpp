@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "n2d2/plan/compiler.h"
-#include "n2d2/plan/executor.h"
 #include "n2d2/plan/profile.h"
+#include "n2d2/plan/threads/executor.h"
 
 namespace n2d2::plan {
 namespace {
@@ -34,6 +34,7 @@ Plan::Plan(const ir::Graph& graph, const Backend& backend, const PlanOptions& op
     bases[kLocal] = local_arenas_.emplace_back(static_cast<std::size_t>(sizes_.local)).data();
     bases[kShared] = shared_arena_.data();
     bases[kPacked] = packed_.data();
+    bases[kPackedOwn] = packed_own_.emplace_back(static_cast<std::size_t>(sizes_.packed_own)).data();
   }
   run_lanes_.resize(static_cast<std::size_t>(options.lanes));
 }
@@ -108,8 +109,8 @@ std::string Plan::text() const {
   append(text, "pack", pack_);
   append(text, "forward", forward_);
   append(text, "backward", backward_);
-  text += fmt::format("bytes: local {} and saved {} per lane, shared {}, saved shared {}, packed {}\n", sizes_.local, sizes_.saved_local,
-                      sizes_.shared, sizes_.saved_shared, sizes_.packed);
+  text += fmt::format("bytes: local {} and saved {} per lane, shared {}, saved shared {}, packed {}, and {} per lane\n", sizes_.local,
+                      sizes_.saved_local, sizes_.shared, sizes_.saved_shared, sizes_.packed, sizes_.packed_own);
   return text;
 }
 

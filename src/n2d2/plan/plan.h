@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "n2d2/ir/graph.h"
-#include "n2d2/plan/aligned_buffer.h"
 #include "n2d2/plan/backend.h"
-#include "n2d2/plan/memory_planner.h"
+#include "n2d2/plan/memory/aligned_buffer.h"
+#include "n2d2/plan/memory/memory_planner.h"
 #include "n2d2/plan/program.h"
 
 namespace n2d2::plan {
@@ -81,7 +81,7 @@ class Plan {
   Externals externals_;
   RegionSizes sizes_;
   Program pack_, forward_, backward_;
-  std::vector<AlignedBuffer> local_arenas_;
+  std::vector<AlignedBuffer> local_arenas_, packed_own_;
   AlignedBuffer shared_arena_, packed_;
   std::vector<std::vector<char*>> bases_;  ///< per lane: start of each region
   std::vector<Lane> run_lanes_;

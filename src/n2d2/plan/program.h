@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "n2d2/plan/lane.h"
-#include "n2d2/plan/pace.h"
+#include "n2d2/plan/threads/pace.h"
 
 namespace n2d2::plan {
 
@@ -24,6 +24,7 @@ struct Step {
 };
 
 struct Program {
+  bool keeps_to_lanes = false;  ///< what a lane writes no other one reads: what follows need not wait
   std::vector<std::vector<Step>> segments;
   mutable Pace pace{};  ///< times of earlier runs, which choose between one thread and several
   /// Time of every step so far, by lane and then step by step through all segments; empty: not measured.

@@ -6,7 +6,7 @@
 #include <array>
 
 #include "n2d2/core/error.h"
-#include "n2d2/plan/executor.h"
+#include "n2d2/plan/threads/executor.h"
 
 namespace n2d2::plan {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "n2d2/plan/backend.h"
 #include "n2d2/plan/lane.h"
-#include "n2d2/plan/parameter_store.h"
+#include "n2d2/plan/memory/parameter_store.h"
 #include "n2d2/plan/program.h"
 
 namespace n2d2::plan {

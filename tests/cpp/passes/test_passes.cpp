@@ -4,6 +4,7 @@
 #include "n2d2/backends/cpu/op_set.h"
 #include "n2d2/backends/cpu/passes/fuse_normalization.h"
 #include "n2d2/backends/cpu/passes/layout.h"
+#include "n2d2/backends/cpu/passes/recompute_normalization.h"
 #include "n2d2/core/error.h"
 #include "n2d2/passes/autodiff.h"
 #include "n2d2/passes/lane_sums.h"
@@ -145,6 +146,22 @@ Graph residual_blocks(bool shared) {
   return g;
 }
 
+/// Two convolutions, each with BatchNormalization and Relu, and a dense layer.
+Graph normalised_convolutions() {
+  Graph g(ops::op_set());
+  Value* h = g.add_input("x", {{Dim::rows(), 3, 4, 4}});
+  for (const std::string name : {"a", "b"}) {
+    h = normalise(g, only(g.add_node("Conv", {h, g.add_parameter("w" + name, {{3, 3, 1, 1}})})), name);
+    h = only(g.add_node("Relu", {h}));
+  }
+  g.add_output(only(g.add_node("Gemm", {only(g.add_node("Flatten", {h})), g.add_parameter("dense", {{48, 2}})})));
+  passes::add_backward(g, {});
+  g.erase_dead_nodes();
+  g.use_ops(cpu::op_set());
+  cpu::fuse_normalization(g);
+  return g;
+}
+
 }  // namespace
 
 TEST_CASE("rows and columns that no window reads are not computed") {
@@ -198,6 +215,20 @@ TEST_CASE("a normalisation takes the relu and the addition behind it along, and 
   const ir::Node& grad = *find(g, "BatchNormalizationReluGrad");
   CHECK(grad.input(3)->name == "b1shift");
   CHECK(grad.input(4)->producer->op().name == "BatchNormalizationRelu");
+}
+
+TEST_CASE("the backward half computes again what a normalisation gave to a convolution, not to others") {
+  Graph g = normalised_convolutions();
+  const Value* first = find(g, "BatchNormalizationRelu")->output();
+  cpu::recompute_normalization(g);
+  ir::verify(g);
+  REQUIRE(count(g, "BatchNormalizationAgain", ir::Phase::backward) == 1);
+  const ir::Node& again = *find(g, "BatchNormalizationAgain");
+  CHECK(again.input(0)->name == first->producer->input(0)->name);
+  CHECK(again.integer("relu") == 1);
+  REQUIRE(g.consumers(again.output()).size() == 1);
+  CHECK(g.consumers(again.output())[0]->op().name == "ConvGradWeight");
+  for (const ir::Node* reader : g.consumers(first)) CHECK(reader->phase() == ir::Phase::forward);
 }
 
 TEST_CASE("a normalisation that others read keeps its relu apart") {

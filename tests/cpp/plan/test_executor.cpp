@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "n2d2/plan/executor.h"
-#include "n2d2/plan/own_threads.h"
+#include "n2d2/plan/threads/executor.h"
+#include "n2d2/plan/threads/own_threads.h"
 
 namespace n2d2::plan {
 namespace {

@@ -12,8 +12,8 @@
 
 #include "n2d2/backends/cpu/cpu_backend.h"
 #include "n2d2/ops/op_table.h"
-#include "n2d2/plan/cpu_limits.h"
 #include "n2d2/plan/network.h"
+#include "n2d2/plan/threads/cpu_limits.h"
 #include "n2d2/solvers/adam.h"
 
 namespace n2d2::plan {

@@ -1,4 +1,4 @@
-#include "n2d2/plan/memory_planner.h"
+#include "n2d2/plan/memory/memory_planner.h"
 
 #include <doctest/doctest.h>
 

@@ -1,7 +1,7 @@
 // One thread while several are slower, for 16 runs and then longer.
 #include <doctest/doctest.h>
 
-#include "n2d2/plan/pace.h"
+#include "n2d2/plan/threads/pace.h"
 
 namespace n2d2::plan {
 namespace {

@@ -13,11 +13,11 @@
 #include <vector>
 
 #include "n2d2/core/error.h"
-#include "n2d2/plan/barrier.h"
-#include "n2d2/plan/cpu_limits.h"
-#include "n2d2/plan/executor.h"
-#include "n2d2/plan/openmp_team.h"
-#include "n2d2/plan/own_threads.h"
+#include "n2d2/plan/threads/barrier.h"
+#include "n2d2/plan/threads/cpu_limits.h"
+#include "n2d2/plan/threads/executor.h"
+#include "n2d2/plan/threads/openmp_team.h"
+#include "n2d2/plan/threads/own_threads.h"
 
 namespace n2d2::plan {
 namespace {

@@ -52,11 +52,11 @@ def test_several_processes_train_one_network():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("before", "epochs", "least"), [("", 3, 0.86), (DIGITS, 20, 0.95)], ids=["as the machine has it", "digits"])
+@pytest.mark.parametrize(("before", "epochs", "least"), [("", 3, 0.88), (DIGITS, 20, 0.95)], ids=["as the machine has it", "digits"])
 def test_keras_mnist_reaches_what_keras_reaches(before, epochs, least):
     """Mean of three seeds: within a point of the same script unwrapped, and at least `least`.
 
-    On Fashion-MNIST plain Keras and n2d2 both have 0.873 after 3 epochs.
+    On Fashion-MNIST plain Keras and n2d2 both have about 0.883 after 3 epochs.
     """
     accuracy = {
         framework: statistics.mean(

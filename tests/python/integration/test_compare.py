@@ -98,7 +98,10 @@ CASES = [
     ("cifar_tutorial", "step", ("torch_channels_last",)),
     ("cifar_tutorial", "loop", ("n2d2",)),
     ("cifar_tutorial", "predict1", ("n2d2", "n2d2_torch")),
-    ("cifar_tutorial", "memory", ("n2d2",)),
+    ("cifar_tutorial", "memory", ("n2d2", "torch_eager")),
+    ("autoencoder", "loop", ("n2d2", "n2d2_keras", "torch_fused", "keras_fit")),
+    ("ds_cnn", "loop", ("n2d2", "n2d2_keras")),
+    ("ds_cnn", "memory", ("n2d2", "tf_graph")),
     ("variation-0-8", "step", ("n2d2",)),
 ]
 
@@ -111,6 +114,7 @@ def test_one_round(workload, measure, peers):
     assert not result["failed"]
     if measure == "memory":
         assert result["notes"]["n2d2"]["activation_mib"] > 0
+        assert all(result["notes"][name]["process_mib"] > value for name, value in result["median"].items())
 
 
 @pytest.mark.slow

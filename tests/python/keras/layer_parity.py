@@ -62,19 +62,20 @@ def refresh(model: keras.Model) -> None:
             layer.finalize_state()
 
 
-def ours(configuration, weights, xs, make_dy) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """The same by the engine, and the gradient of the output that was drawn."""
+def ours(configuration, weights, xs, make_dy, capacity: int = ROWS) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """The same by the engine, wrapped for batches of `capacity`, and the gradient of the output that was drawn."""
+    rows = len(xs[0])
     model = build(configuration, "float32")
     model.set_weights(weights)
     refresh(model)
-    wrapped = interop.wrap(model, ROWS)
+    wrapped = interop.wrap(model, capacity)
     session = wrapped._session
     results = {"evaluation": session.evaluate(xs).outputs[0].copy()}
     (activation,) = session.training.activations
-    shape = [-d * ROWS if d < 0 else d for d in session.training.graph.outputs[0].shape]
+    shape = [-d * rows if d < 0 else d for d in session.training.graph.outputs[0].shape]
     output, gradients = np.empty(shape, np.float32), [np.zeros_like(x) for x in xs]
     state = session.network.forward(
-        [x.ctypes.data for x in xs], ROWS, [output.ctypes.data], train=True, keep=True, input_gradients=True, key=1
+        [x.ctypes.data for x in xs], rows, [output.ctypes.data], train=True, keep=True, input_gradients=True, key=1
     )
     dy = make_dy(output.shape)
     given, forward = dy, output
@@ -93,18 +94,20 @@ def ours(configuration, weights, xs, make_dy) -> tuple[dict[str, np.ndarray], np
     return results, dy
 
 
-def compare(configuration, seed: int = 0, draw=drawn_weights, settle=None) -> dict[str, tuple[float, float]]:
-    """(error, allowance) of every tensor, after the rule for one step in `parity.py`.
+def compare(
+    configuration, seed: int = 0, draw=drawn_weights, settle=None, rows: int = ROWS, capacity: int = ROWS
+) -> dict[str, tuple[float, float]]:
+    """(error, allowance) of every tensor, after the rule for one step in `parity.py`; the model is wrapped for batches of `capacity`.
 
     `settle(model in float64, weights, inputs)`: gives weights for which gradients can be compared, as `kinks.settled`.
     """
     rng = np.random.default_rng(seed)
-    xs = [rng.standard_normal((ROWS, *shape)).astype(np.float32) for shape in configuration[0]]
+    xs = [rng.standard_normal((rows, *shape)).astype(np.float32) for shape in configuration[0]]
     keras.utils.set_random_seed(seed)
     weights = draw(build(configuration, "float32"), seed)
     if settle:
         weights = settle(build(configuration, "float64"), weights, xs)
-    found, dy = ours(configuration, weights, xs, lambda shape: rng.standard_normal(shape).astype(np.float32))
+    found, dy = ours(configuration, weights, xs, lambda shape: rng.standard_normal(shape).astype(np.float32), capacity)
     exact = reference(configuration, weights, xs, dy, "float64")
     noisy = [shaken(w, i) for i, w in enumerate(weights)], [shaken(x, 99) for x in xs]
     others = [reference(configuration, weights, xs, dy, "float32"), reference(configuration, *noisy, dy, "float64")]

@@ -1,13 +1,14 @@
 #include "n2d2/backends/cpu/cpu_backend.h"
 
 #include "n2d2/backends/cpu/kernel_table.h"
-#include "n2d2/backends/cpu/kernels/onednn.h"
+#include "n2d2/backends/cpu/kernels/convolution/onednn.h"
 #include "n2d2/backends/cpu/op_set.h"
 #include "n2d2/backends/cpu/passes/fuse_conv.h"
 #include "n2d2/backends/cpu/passes/fuse_normalization.h"
 #include "n2d2/backends/cpu/passes/fuse_pool_conv_grad.h"
 #include "n2d2/backends/cpu/passes/fuse_pool_relu.h"
 #include "n2d2/backends/cpu/passes/layout.h"
+#include "n2d2/backends/cpu/passes/recompute_normalization.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 
 namespace n2d2::cpu {
@@ -22,6 +23,7 @@ class CpuBackend final : public plan::Backend {
     fuse_pool_conv_grad(graph);
     fuse_conv(graph);
     fuse_normalization(graph);
+    recompute_normalization(graph);
     assign_layout(graph);
   }
   const std::vector<plan::KernelEntry>& kernels() const override { return kernel_table(); }

@@ -10,6 +10,7 @@ const std::vector<plan::KernelEntry>& kernel_table() {
     for (const auto family : {depthwise_kernels,
                               direct_convolution_kernels,
                               convolution_pool_kernels,
+                              winograd_grad_weight_kernels,
                               outer_convolution_kernels,
                               convolution_kernels,
                               sparse_grad_weight_kernels,

@@ -106,6 +106,20 @@ ir::OpDef batch_normalization_add_relu() {
   return def;
 }
 
+std::vector<ir::TensorType> type_of_first(const ir::Node& node) { return {node.input(0)->type}; }
+
+ir::OpDef batch_normalization_again() {
+  return {.name = "BatchNormalizationAgain",
+          .domain = "n2d2.cpu",
+          .doc =
+              "Y of BatchNormalization, with `relu` of BatchNormalizationRelu, from X and the statistics used; see "
+              "passes/recompute_normalization.h.",
+          .inputs = {{"X"}, {"scale"}, {"B"}, {"saved_mean"}, {"saved_inv_std"}},
+          .outputs = {"Y"},
+          .attributes = {{"relu", std::int64_t{0}}},
+          .infer = type_of_first};
+}
+
 ir::OpDef add_relu_grad() {
   ir::OpDef def = ops::op_set().find("ReluGrad");
   def.name = "AddReluGrad";
@@ -152,6 +166,7 @@ const ir::OpSet& op_set() {
     all.push_back(with_relu("BatchNormalization"));
     all.push_back(with_relu("Add"));
     all.push_back(batch_normalization_add_relu());
+    all.push_back(batch_normalization_again());
     all.push_back(add_relu_grad());
     all.push_back(batch_normalization_relu_grad());
     all.push_back(behind_max_pool("ConvGradInput", "W", conv_grad_input_types));

@@ -2,8 +2,8 @@
 #include <array>
 
 #include "n2d2/backends/cpu/kernels/bodies.h"
+#include "n2d2/backends/cpu/kernels/copies/strided_loop.h"
 #include "n2d2/backends/cpu/kernels/kernels.h"
-#include "n2d2/backends/cpu/kernels/strided_loop.h"
 
 namespace n2d2::cpu {
 namespace {

@@ -5,7 +5,7 @@
 #include <numeric>
 #include <vector>
 
-#include "n2d2/backends/cpu/kernels/strided_loop.h"
+#include "n2d2/backends/cpu/kernels/copies/strided_loop.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/plan/emitter.h"
 

@@ -23,6 +23,9 @@ constexpr std::int64_t kWeightsForFeatures =
 constexpr std::int64_t kGradientsForFeatures = 2048;  // floats of a weight gradient that are worth a barrier
 constexpr std::int64_t kSumsForChunks = 1 << 15;      // floats of a weight gradient that may be read and written for every chunk
 constexpr std::int64_t kGrain = 16;                   // features: slices of lanes begin at whole cache lines
+// Features whose weights are whole rows in memory: as fine as the slices of the update, so that a lane uses the weights it has updated
+// itself; those of the other lane's would have to come from another core.
+constexpr std::int64_t kGrainOfRows = 2;
 
 /// One of the three extents of the product: a number, or so many per row of the batch.
 struct Extent {
@@ -214,16 +217,15 @@ void prepare_by_features(Emitter& emit, const Product& product, bool split_rows)
   if (reading.scratch) uses.push_back(plan::writes(reading.scratch, Access::own));
   emit.step(std::move(uses), [product, reading, split_rows](const Lane& lane) {
     GemmTask task = task_of(product);
-    const std::int64_t m = product.m.of_all(lane);
-    const Range rows = split_rows ? plan::slice_of(m, lane, kGrain) : Range{0, m};
+    const std::int64_t m = product.m.of_all(lane), n = product.n.dim.size;
+    const Range rows = split_rows ? plan::slice_of(m, lane, n < kGrain ? kGrain : kGrainOfRows) : Range{0, m};
     task.m = rows.size();
     task.k = product.k.of_all(lane);
     task.a = product.a.operand.all(lane) + rows.begin * task.a_m;
     task.b = product.b.operand.all(lane);
     task.y = product.y.operand.all(lane) + rows.begin * task.y_m;
     if (product.c) task.c = product.c.operand.all(lane) + rows.begin * task.c_m;
-    const std::int64_t n = product.n.dim.size;
-    run(task, reading, lane, split_rows ? Range{0, n} : plan::slice_of(n, lane, simd().gemm.panel));
+    run(task, reading, lane, split_rows ? Range{0, n} : plan::slice_of(n, lane, reading.dot ? kGrainOfRows : simd().gemm.panel));
   });
 }
 
@@ -261,7 +263,7 @@ void prepare_by_inputs(Emitter& emit, const Product& product) {
   emit.step({plan::writes(sums, Access::own), plan::writes(packing, Access::own), plan::reads(product.a.operand, Access::all),
              plan::reads(product.b.operand, Access::all)},
             [=](const Lane& lane) {
-              const Range slice = plan::slice_of(k, lane, kGrain);
+              const Range slice = plan::slice_of(k, lane, kGrainOfRows);
               GemmTask task = task_of(product);
               task.m = product.m.of_all(lane);
               task.n = n;

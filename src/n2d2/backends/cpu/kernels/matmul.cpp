@@ -1,7 +1,7 @@
 // MatMul of stacks of matrices: a product of its own for every place of the leading axes. What has one matrix on the right for all
 // rows of the batch is done as a single product by gemm.cpp.
+#include "n2d2/backends/cpu/kernels/copies/strided_loop.h"
 #include "n2d2/backends/cpu/kernels/kernels.h"
-#include "n2d2/backends/cpu/kernels/strided_loop.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 
 namespace n2d2::cpu {

@@ -2,9 +2,9 @@
 #include <algorithm>
 
 #include "n2d2/backends/cpu/kernels/bodies.h"
+#include "n2d2/backends/cpu/kernels/copies/strided_loop.h"
 #include "n2d2/backends/cpu/kernels/kernels.h"
 #include "n2d2/backends/cpu/kernels/reduce_axes.h"
-#include "n2d2/backends/cpu/kernels/strided_loop.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/core/shape.h"
 

@@ -4,9 +4,9 @@
 #include <cmath>
 #include <limits>
 
+#include "n2d2/backends/cpu/kernels/copies/strided_loop.h"
 #include "n2d2/backends/cpu/kernels/kernels.h"
 #include "n2d2/backends/cpu/kernels/reduce_axes.h"
-#include "n2d2/backends/cpu/kernels/strided_loop.h"
 
 namespace n2d2::cpu {
 namespace {

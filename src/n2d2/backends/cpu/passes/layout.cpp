@@ -39,6 +39,7 @@ Wish wish_of(const Node& node) {
                                                       "BatchNormalization",
                                                       "BatchNormalizationRelu",
                                                       "BatchNormalizationAddRelu",
+                                                      "BatchNormalizationAgain",
                                                       "BatchNormalizationGrad",
                                                       "BatchNormalizationReluGrad",
                                                       "GroupNormalization",

@@ -3,6 +3,8 @@
 #include "n2d2/backends/cpu/simd/vec.h"
 
 namespace n2d2::cpu::N2D2_ISA {
+const Simd& table();
+
 namespace {
 
 // Accumulators and one row of B must fit the registers: 32 with AVX-512, else 16.
@@ -91,6 +93,11 @@ void pack_panel(const float* b, std::int64_t b_k, std::int64_t b_n, std::int64_t
       for (int j = 0; j < whole; j += kLanes) store(panel + i * padded + j, load(b + i * b_k + j));
       if (whole < width) store(panel + i * padded + whole, load_part(b + i * b_k + whole, width - whole));
     }
+    return;
+  }
+  if (b_k == 1) {
+    table().transpose(b, b_n, panel, padded, k, width);
+    for (std::int64_t i = 0; i < k && width < padded; ++i) store_part(panel + i * padded + width, padded - width, Vec{});
     return;
   }
   constexpr std::int64_t kBlock = 16;  // rows of the panel that are written in turn: few enough to stay in the first-level cache

@@ -3,12 +3,13 @@
 
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/backends/cpu/simd/vec.h"
+#include "n2d2/backends/cpu/simd/vec_double.h"
 
 namespace n2d2::cpu::N2D2_ISA {
 namespace {
 
 constexpr int kMost = kLanes == 16 ? 4 : 2;  // vectors of channels whose factors and sums fit into the registers
-constexpr std::int64_t kChunk = 128;         // places that are summed in float
+constexpr std::int64_t kChunk = 32;          // places that are summed in float: of equal terms more lose digits, all to one side
 
 std::int64_t width(std::int64_t channels) {
   if (channels >= kLanes) return channels;
@@ -102,7 +103,16 @@ struct Gradient {
   }
 };
 
+/// Adds lanes `begin` to `end` of v to the doubles at `to`.
 static inline void flush(Vec v, int begin, int end, double* to) {
+  if (begin == 0 && end == kLanes) {
+    typedef double VecDoubleAnywhere __attribute__((vector_size(kVecBytes), aligned(8), may_alias));
+    auto* sums = reinterpret_cast<VecDoubleAnywhere*>(to);
+    const Doubles wide = widen(v);
+    sums[0] += wide.low;
+    sums[1] += wide.high;
+    return;
+  }
   float lanes[kLanes];
   store(lanes, v);
   for (int i = begin; i < end; ++i) to[i] += static_cast<double>(lanes[i]);

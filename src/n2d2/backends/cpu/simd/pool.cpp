@@ -45,13 +45,15 @@ void max_pool(const float* x, const std::int64_t* offsets, const std::uint8_t* p
 
 /// kRows x kColumns pixels a window; 0: as the row says.
 template <int kRows, int kColumns, bool whole>
-static inline void pool_channels(const MaxPoolRow& row, std::int64_t c, int rest) {
+static inline void pool_channels(const MaxPoolRow row, std::int64_t c, int rest) {
   const Vec zero{};
   const int rows = kRows == 0 ? row.row_count : kRows, columns = kColumns == 0 ? row.columns : kColumns;
+  const float* starts[kRows == 0 ? 256 : kRows];
+  for (int p = 0; p < rows; ++p) starts[p] = row.rows[p];
   for (std::int64_t window = 0; window < row.windows; ++window) {
     const std::int64_t at = window * row.step + c;
     const auto pixel = [&](int p, int q) {
-      const float* from = row.rows[p] + at + q * row.dilation;
+      const float* from = starts[p] + at + q * row.dilation;
       return whole ? load(from) : load_part(from, rest);
     };
     Best best = {pixel(0, 0), VecInt{} + row.first_place};

@@ -1,13 +1,54 @@
 // Copies that change which index is the fastest one.
 #include <xmmintrin.h>
 
+#include <utility>
+
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/backends/cpu/simd/vec.h"
 
 namespace n2d2::cpu::N2D2_ISA {
 namespace {
 
+using Lanes = std::make_integer_sequence<int, kLanes>;
+
+/// Vector k of the elements of n columns, side by side: column m % n, row m / n for the m-th.
+template <int n, int k, int... l>
+static inline Vec mixed(const Vec (&columns)[n], std::integer_sequence<int, l...>) {
+  Vec result = __builtin_shufflevector(columns[0], columns[0], ((k * kLanes + l) / n)...);
+  const auto mix = [&](auto index) {
+    constexpr int j = decltype(index)::value;
+    const Vec taken = __builtin_shufflevector(columns[j], columns[j], ((k * kLanes + l) / n)...);
+    result = __builtin_shufflevector(result, taken, ((k * kLanes + l) % n == j ? kLanes + l : l)...);
+  };
+  mix(std::integral_constant<int, 1>{});
+  if constexpr (n > 2) mix(std::integral_constant<int, 2>{});
+  if constexpr (n > 3) mix(std::integral_constant<int, 3>{});
+  return result;
+}
+
+template <int n, int... k>
+static inline void store_mixed(const Vec (&columns)[n], float* to, std::integer_sequence<int, k...>) {
+  (store(to + k * kLanes, mixed<n, k>(columns, Lanes{})), ...);
+}
+
+/// n columns that lie side by side in the copy, such as the channels of a picture.
+template <int n>
+void interleave(const float* from, std::int64_t from_column, float* to, std::int64_t rows) {
+  std::int64_t i = 0;
+  for (; i + kLanes <= rows; i += kLanes) {
+    Vec columns[n];
+    for (int j = 0; j < n; ++j) columns[j] = load(from + i + j * from_column);
+    store_mixed<n>(columns, to + i * n, std::make_integer_sequence<int, n>{});
+  }
+  for (; i < rows; ++i) {
+    for (int j = 0; j < n; ++j) to[i * n + j] = from[i + j * from_column];
+  }
+}
+
 void transpose(const float* from, std::int64_t from_column, float* to, std::int64_t to_row, std::int64_t rows, std::int64_t columns) {
+  if (to_row == columns && columns == 2) return interleave<2>(from, from_column, to, rows);
+  if (to_row == columns && columns == 3) return interleave<3>(from, from_column, to, rows);
+  if (to_row == columns && columns == 4) return interleave<4>(from, from_column, to, rows);
   std::int64_t i = 0;
   for (; i + 4 <= rows; i += 4) {
     std::int64_t j = 0;

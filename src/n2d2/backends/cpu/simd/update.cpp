@@ -1,5 +1,7 @@
 // The solvers' loop; the formulas stand in solvers/solver.h. Every element is computed by the same vector operations wherever a slice
 // begins, so slices of lanes never change a bit.
+#include <limits>
+
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/backends/cpu/simd/vec.h"
 #include "n2d2/solvers/solver.h"
@@ -58,20 +60,15 @@ static inline void rmsprop(const UpdateArguments& a, Element& e) {
   e.weight -= rate_last ? rounded(rate * move) : move;
 }
 
+/// `plain`: no decay and no clamping.
+template <Kind kind, bool plain>
 static inline void apply(const UpdateArguments& a, Element& e) {
-  if (a.keep != 1.0F) e.weight = rounded(e.weight * splat(a.keep));
-  if (a.decay != 0.0F) e.gradient = fma(splat(a.decay), e.weight, e.gradient);
-  switch (a.kind) {
-    case Kind::sgd:
-      sgd(a, e);
-      break;
-    case Kind::adam:
-      adam(a, e);
-      break;
-    case Kind::rmsprop:
-      rmsprop(a, e);
-      break;
-  }
+  if (!plain && a.keep != 1.0F) e.weight = rounded(e.weight * splat(a.keep));
+  if (!plain && a.decay != 0.0F) e.gradient = fma(splat(a.decay), e.weight, e.gradient);
+  if constexpr (kind == Kind::sgd) sgd(a, e);
+  if constexpr (kind == Kind::adam) adam(a, e);
+  if constexpr (kind == Kind::rmsprop) rmsprop(a, e);
+  if (plain) return;
   const Vec low = splat(a.clamp_low), high = splat(a.clamp_high);
   e.weight = e.weight < low ? low : e.weight;  // NaN stays
   e.weight = e.weight > high ? high : e.weight;
@@ -87,31 +84,52 @@ struct Part {
   static inline void put(float* p, int count, Vec v) { store_part(p, count, v); }
 };
 
-template <class Access>
+template <class Access, Kind kind, bool plain>
 static inline void step(const UpdateArguments& a, int own_slots, float* weights, const float* gradient, float* const* slots, std::int64_t i,
                         int count) {
   Element e{};
   e.gradient = Access::get(gradient + i, count);
-  if (a.sum_slot >= 0) {
+  if (!plain && a.sum_slot >= 0) {
     e.gradient += Access::get(slots[a.sum_slot] + i, count);
     Access::put(slots[a.sum_slot] + i, count, a.apply ? Vec{} : e.gradient);
   }
-  if (!a.apply) return;
-  if (a.gradient_scale != 1.0F) e.gradient *= splat(a.gradient_scale);
+  if (!plain && !a.apply) return;
+  if (!plain && a.gradient_scale != 1.0F) e.gradient *= splat(a.gradient_scale);
   e.weight = Access::get(weights + i, count);
   if (own_slots > 0) e.slot0 = Access::get(slots[0] + i, count);
   if (own_slots > 1) e.slot1 = Access::get(slots[1] + i, count);
-  apply(a, e);
+  apply<kind, plain>(a, e);
   if (own_slots > 0) Access::put(slots[0] + i, count, e.slot0);
   if (own_slots > 1) Access::put(slots[1] + i, count, e.slot1);
   Access::put(weights + i, count, e.weight);
 }
 
-void update(const UpdateArguments& a, float* weights, const float* gradient, float* const* slots, std::int64_t n) {
-  const int own_slots = (a.kind == Kind::adam ? 2 : a.kind == Kind::rmsprop ? 1 : 0) + (a.momentum != 0.0F ? 1 : 0);
+/// The arguments come by value: no store can change them, so what they decide is decided outside the loop.
+template <Kind kind, bool plain>
+void loop(const UpdateArguments a, float* weights, const float* gradient, float* const* slots, std::int64_t n) {
+  const int own_slots = (kind == Kind::adam ? 2 : kind == Kind::rmsprop ? 1 : 0) + (kind != Kind::adam && a.momentum != 0.0F ? 1 : 0);
   std::int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) step<Whole>(a, own_slots, weights, gradient, slots, i, kLanes);
-  if (i < n) step<Part>(a, own_slots, weights, gradient, slots, i, static_cast<int>(n - i));
+  for (; i + kLanes <= n; i += kLanes) step<Whole, kind, plain>(a, own_slots, weights, gradient, slots, i, kLanes);
+  if (i < n) step<Part, kind, plain>(a, own_slots, weights, gradient, slots, i, static_cast<int>(n - i));
+}
+
+template <Kind kind>
+void update_by(const UpdateArguments& a, float* weights, const float* gradient, float* const* slots, std::int64_t n) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  const bool plain = a.keep == 1.0F && a.decay == 0.0F && a.sum_slot < 0 && a.apply && a.gradient_scale == 1.0F &&
+                     a.clamp_low == -kInfinity && a.clamp_high == kInfinity;
+  plain ? loop<kind, true>(a, weights, gradient, slots, n) : loop<kind, false>(a, weights, gradient, slots, n);
+}
+
+void update(const UpdateArguments& a, float* weights, const float* gradient, float* const* slots, std::int64_t n) {
+  switch (a.kind) {
+    case Kind::sgd:
+      return update_by<Kind::sgd>(a, weights, gradient, slots, n);
+    case Kind::adam:
+      return update_by<Kind::adam>(a, weights, gradient, slots, n);
+    case Kind::rmsprop:
+      return update_by<Kind::rmsprop>(a, weights, gradient, slots, n);
+  }
 }
 
 }  // namespace

@@ -11,6 +11,8 @@ const Simd& table();
 namespace {
 
 constexpr int kPlaces = 16;
+// Between places lies a line more than the tiles take: 16 series of lines that lie a power of two apart displace each other.
+constexpr std::int64_t kLine = 16;
 constexpr std::int64_t kTiles = 48;  // in one go: few enough for the caches, enough to use the weights often
 
 static inline std::int64_t whole_vectors(std::int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
@@ -35,13 +37,12 @@ static inline void transform_input(const Vec (&d)[4][4], float* to, std::int64_t
   }
 }
 
-/// One row of tiles: `place` floats lie between the 16 places of an input.
-void transform_row(const WinogradTask& task, const float* x, std::int64_t tiles, float* to, std::int64_t place) {
-  const std::int64_t inputs = task.inputs, stride = whole_vectors(inputs);
+void input_tiles(const float* x, std::int64_t x_row, std::int64_t inputs, std::int64_t tiles, float* to, std::int64_t place) {
+  const std::int64_t stride = whole_vectors(inputs);
   for (std::int64_t c = 0; c < inputs; c += kLanes) {
     const int part = inputs - c < kLanes ? static_cast<int>(inputs - c) : kLanes;
     const auto get = [&](std::int64_t row, std::int64_t column) {
-      const float* from = x + row * task.x_row + column * inputs + c;
+      const float* from = x + row * x_row + column * inputs + c;
       return part == kLanes ? load(from) : load_part(from, part);
     };
     Vec d[4][4];
@@ -114,12 +115,12 @@ void run(const WinogradTask& task) {
   const std::int64_t weight_floats = table().conv.packed_floats(task.inputs, task.channels);
   const std::int64_t no_run = 0;
   float* transformed = task.scratch;
-  float* products = transformed + kPlaces * most * in_stride;
+  float* products = transformed + kPlaces * (most * in_stride + kLine);
   for (std::int64_t row = 0; row < down; row += tile_rows) {
     const std::int64_t count = down - row < tile_rows ? down - row : tile_rows, tiles = count * across;
-    const std::int64_t in_place = tiles * in_stride, out_place = tiles * out_stride;
+    const std::int64_t in_place = tiles * in_stride + kLine, out_place = tiles * out_stride + kLine;
     for (std::int64_t i = 0; i < count; ++i) {
-      transform_row(task, task.x + 2 * (row + i) * task.x_row, across, transformed + i * across * in_stride, in_place);
+      input_tiles(task.x + 2 * (row + i) * task.x_row, task.x_row, task.inputs, across, transformed + i * across * in_stride, in_place);
     }
     for (int place = 0; place < kPlaces; ++place) {
       const ConvTask product{.x = transformed + place * in_place,
@@ -146,7 +147,7 @@ void run(const WinogradTask& task) {
 std::int64_t weight_floats(std::int64_t inputs, std::int64_t channels) { return kPlaces * table().conv.packed_floats(inputs, channels); }
 
 std::int64_t scratch_floats(std::int64_t rows, std::int64_t columns, std::int64_t inputs, std::int64_t channels) {
-  return kPlaces * most_tiles(rows, columns) * (whole_vectors(inputs) + whole_vectors(channels));
+  return kPlaces * (most_tiles(rows, columns) * (whole_vectors(inputs) + whole_vectors(channels)) + 2 * kLine);
 }
 
 /// G g G^T for one vector of one panel: `size` floats lie between its taps, `place` floats between the 16 places of the result.
@@ -184,11 +185,75 @@ void weights(const float* packed, std::int64_t inputs, std::int64_t channels, fl
   }
 }
 
+/// A dy A^T for one vector of channels of a tile.
+static inline void transform_gradient(const Vec (&dy)[2][2], float* to, std::int64_t place) {
+  Vec t[4][2];
+#pragma GCC unroll 2
+  for (int j = 0; j < 2; ++j) {
+    t[0][j] = dy[0][j];
+    t[1][j] = dy[0][j] + dy[1][j];
+    t[2][j] = dy[0][j] - dy[1][j];
+    t[3][j] = -dy[1][j];
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    float* row = to + 4 * i * place;
+    store(row, t[i][0]);
+    store(row + place, t[i][0] + t[i][1]);
+    store(row + 2 * place, t[i][0] - t[i][1]);
+    store(row + 3 * place, -t[i][1]);
+  }
+}
+
+void gradient_tiles(const float* dy, std::int64_t rows, std::int64_t columns, std::int64_t channels, float* to, std::int64_t place) {
+  const std::int64_t stride = whole_vectors(channels), tiles = (columns + 1) / 2;
+  for (std::int64_t tile = 0; tile < tiles; ++tile) {
+    for (std::int64_t c = 0; c < channels; c += kLanes) {
+      const int part = channels - c < kLanes ? static_cast<int>(channels - c) : kLanes;
+      const auto get = [&](std::int64_t row, std::int64_t column) {
+        if (row >= rows || column >= columns) return Vec{};
+        const float* from = dy + (row * columns + column) * channels + c;
+        return part == kLanes ? load(from) : load_part(from, part);
+      };
+      const Vec corners[2][2] = {{get(0, 2 * tile), get(0, 2 * tile + 1)}, {get(1, 2 * tile), get(1, 2 * tile + 1)}};
+      transform_gradient(corners, to + tile * stride + c, place);
+    }
+  }
+}
+
+/// G^T s G, the transposed map of transform_weights().
+void taps(float* sums, std::int64_t floats) {
+  for (std::int64_t i = 0; i < floats; i += kLanes) {
+    Vec t[3][4];
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) {
+      const Vec a = load(sums + i + j * floats), b = load(sums + i + (4 + j) * floats), c = load(sums + i + (8 + j) * floats),
+                d = load(sums + i + (12 + j) * floats), half = (b + c) * 0.5F;
+      t[0][j] = a + half;
+      t[1][j] = (b - c) * 0.5F;
+      t[2][j] = half + d;
+    }
+#pragma GCC unroll 3
+    for (int row = 0; row < 3; ++row) {
+      const Vec half = (t[row][1] + t[row][2]) * 0.5F;
+      store(sums + i + 3 * row * floats, t[row][0] + half);
+      store(sums + i + (3 * row + 1) * floats, (t[row][1] - t[row][2]) * 0.5F);
+      store(sums + i + (3 * row + 2) * floats, half + t[row][3]);
+    }
+  }
+}
+
 }  // namespace
 
 void add_winograd(Simd& table);
 void add_winograd(Simd& table) {
-  table.winograd = {.run = run, .weights = weights, .weight_floats = weight_floats, .scratch_floats = scratch_floats};
+  table.winograd = {.run = run,
+                    .weights = weights,
+                    .weight_floats = weight_floats,
+                    .scratch_floats = scratch_floats,
+                    .input_tiles = input_tiles,
+                    .gradient_tiles = gradient_tiles,
+                    .taps = taps};
 }
 
 }  // namespace n2d2::cpu::N2D2_ISA

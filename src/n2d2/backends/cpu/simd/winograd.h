@@ -27,6 +27,15 @@ struct WinogradBodies {
   std::int64_t (*weight_floats)(std::int64_t inputs, std::int64_t channels) = nullptr;
   /// For up to so many rows.
   std::int64_t (*scratch_floats)(std::int64_t rows, std::int64_t columns, std::int64_t inputs, std::int64_t channels) = nullptr;
+
+  // The gradient of the weights. Tiles are written as [16 places, tile, channel]: `place` floats between places, whole vectors of channels.
+  /// One row of tiles of inputs; `x_row` floats between rows of the input.
+  void (*input_tiles)(const float* x, std::int64_t x_row, std::int64_t inputs, std::int64_t tiles, float* to, std::int64_t place) = nullptr;
+  /// One row of tiles of output gradients, of which one or two rows of `columns` exist.
+  void (*gradient_tiles)(const float* dy, std::int64_t rows, std::int64_t columns, std::int64_t channels, float* to,
+                         std::int64_t place) = nullptr;
+  /// Products summed over all tiles, 16 times `floats`, to nine taps, row by row, in their place; `floats` are whole vectors.
+  void (*taps)(float* sums, std::int64_t floats) = nullptr;
 };
 
 }  // namespace n2d2::cpu

@@ -1,0 +1,91 @@
+// ConvMaxPool: rows of the convolution live in a lane's scratch until the pool has read them; only pooled values are stored.
+#include <algorithm>
+
+#include "n2d2/backends/cpu/kernels/convolution/direct_convolution.h"
+#include "n2d2/backends/cpu/kernels/kernels.h"
+#include "n2d2/backends/cpu/kernels/pools/pool_rows.h"
+#include "n2d2/backends/cpu/kernels/scratch.h"
+
+namespace n2d2::cpu {
+namespace {
+
+using plan::Access;
+using plan::Emitter;
+using plan::Lane;
+using plan::Operand;
+
+constexpr std::int64_t kRingBytes = 48 * 1024;  // rows of the convolution's output that wait for the pool
+
+/// Rows or columns of the convolution that some window reads.
+std::int64_t read_by_pool(const PoolGeometry& pool, int axis, std::int64_t places, std::int64_t extent) {
+  return std::min(extent, (places - 1) * pool.strides[axis] - pool.pads[axis] + (pool.kernel[axis] - 1) * pool.dilations[axis] + 1);
+}
+
+struct ConvMaxPool {
+  DirectConvolution conv;
+  PoolGeometry pool;  ///< its input: the rows and columns of the convolution that windows read
+  bool relu;
+  std::int64_t ring;  ///< rows that fit
+  std::int64_t image_floats = 0;
+
+  std::int64_t row_floats() const { return pool.width * pool.channels; }
+  std::int64_t ring_bytes() const { return whole_lines(ring * row_floats() * 4); }
+
+  void run(const float* x, const float* weights, const float* bias, float* y, std::uint8_t* argmax, char* scratch) const {
+    auto* rows = reinterpret_cast<float*>(scratch);
+    const float* image = conv.image(x, scratch + ring_bytes());
+    std::int64_t made = 0;
+    for (std::int64_t i = 0; i < pool.out_height; ++i) {
+      const std::int64_t first = std::max<std::int64_t>(0, i * pool.strides[0] - pool.pads[0]);
+      const std::int64_t last = std::min(pool.height, i * pool.strides[0] - pool.pads[0] + (pool.kernel[0] - 1) * pool.dilations[0] + 1);
+      // Rows up to what fits beside the first one that is still read, in pieces that end where the ring begins anew.
+      for (std::int64_t end = std::min(pool.height, first / 2 * 2 + ring); made < last;) {
+        const std::int64_t count = std::min(end - made, ring - made % ring);
+        conv.rows(image, weights, bias, false, made, count, rows + made % ring * row_floats(), scratch + ring_bytes());
+        made += count;
+      }
+      pool_row(pool, relu, i, rows, ring, y + i * pool.out_width * pool.channels, argmax + i * pool.out_width * pool.channels);
+    }
+  }
+};
+
+ConvMaxPool describe(const ir::Node& node) {
+  const auto& extents = node.integers("conv_output");
+  const Shape x = node.input_shape(0), pooled = node.output_shape();
+  const Shape y = {pooled[0], pooled[1], extents[0], extents[1]};
+  PoolGeometry pool = pool_geometry(node, y, pooled, "pool_");
+  pool.height = read_by_pool(pool, 0, pool.out_height, extents[0]);
+  pool.width = read_by_pool(pool, 1, pool.out_width, extents[1]);
+  const Convolution conv = convolution_of(node, x, node.input_shape(1), y);
+  ConvMaxPool made{DirectConvolution::forward(conv, *node.input(1), pool.height, pool.width), pool, node.integer("relu") != 0, 0};
+  const std::int64_t reach = (pool.kernel[0] - 1) * pool.dilations[0] + 1;
+  const std::int64_t fits = std::max(reach + 1, kRingBytes / (made.row_floats() * 4));  // a window may begin at an odd row
+  made.ring = std::min(pool.height, (fits + 1) / 2 * 2);
+  made.image_floats = conv.floats_in();
+  return made;
+}
+
+void prepare(Emitter& emit) {
+  const ir::Node& node = emit.node();
+  const auto kernel = std::make_shared<ConvMaxPool>(describe(node));
+  const Operand x = emit.in(0), bias = emit.in(2), y = emit.out(0), argmax = emit.out(1), weights = kernel->conv.pack(emit, 1);
+  const Operand scratch = emit.scratch(kernel->ring_bytes() + kernel->conv.scratch_bytes());
+  const std::int64_t multiple = node.input_shape(0)[0].size;
+  emit.rows(
+      [=](const Lane& lane) {
+        char* memory = scratch.own<char>(lane);
+        const std::int64_t pooled = kernel->pool.floats_out();
+        kernel->conv.clear(memory + kernel->ring_bytes());
+        for (std::int64_t row = 0; row < lane.rows * multiple; ++row) {
+          kernel->run(x.rows(lane) + row * kernel->image_floats, weights.all(lane), bias ? bias.all(lane) : nullptr,
+                      y.rows(lane) + row * pooled, argmax.rows<std::uint8_t>(lane) + row * pooled, memory);
+        }
+      },
+      {plan::writes(scratch, Access::own)});
+}
+
+}  // namespace
+
+Kernels convolution_pool_kernels() { return {{"ConvMaxPool", "conv_max_pool:direct", nullptr, prepare}}; }
+
+}  // namespace n2d2::cpu

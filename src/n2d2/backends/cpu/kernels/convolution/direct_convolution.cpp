@@ -1,0 +1,263 @@
+#include "n2d2/backends/cpu/kernels/convolution/direct_convolution.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "n2d2/backends/cpu/kernels/copies/strided_copy.h"
+#include "n2d2/backends/cpu/kernels/scratch.h"
+#include "n2d2/ir/memory_order.h"
+
+namespace n2d2::cpu {
+namespace {
+
+constexpr std::int64_t kFloatsToTranspose = 2048;  // weights
+
+std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
+
+}  // namespace
+
+DirectConvolution DirectConvolution::forward(const Convolution& conv, const ir::Value& weight, std::int64_t rows, std::int64_t columns) {
+  DirectConvolution direct;
+  const auto strides = ir::strides_of(weight.shape(), ir::order_of(weight));
+  direct.inputs_ = direct.image_.channels = conv.channels[0];
+  direct.channels_ = conv.channels[1];
+  direct.out_[0] = rows;
+  direct.out_[1] = columns;
+  direct.weight_k_ = strides[1];
+  direct.weight_m_ = strides[0];
+  std::vector<std::int64_t> at[2], taps, tap_floats;
+  for (int axis = 0; axis < 2; ++axis) {
+    direct.image_.extent[axis] = conv.input[axis];
+    direct.in_step_[axis] = conv.strides[axis];
+    direct.image_.before[axis] = conv.pads_begin[axis];
+    const std::int64_t dilation = conv.dilations[axis] + 1;
+    for (std::int64_t tap = 0; tap < conv.kernel[axis]; ++tap) at[axis].push_back(tap * dilation);
+    const std::int64_t end = (direct.out_[axis] - 1) * conv.strides[axis] + (conv.kernel[axis] - 1) * dilation + 1;
+    direct.image_.padded[axis] = std::max(conv.input[axis] + conv.pads_begin[axis], end);
+  }
+  for (std::int64_t p = 0; p < conv.kernel[0]; ++p) {
+    for (std::int64_t q = 0; q < conv.kernel[1]; ++q) {
+      taps.push_back(p * conv.kernel[1] + q);
+      tap_floats.push_back(p * strides[2] + q * strides[3]);
+    }
+  }
+  direct.add_part(at[0], at[1], {0, 0}, taps, tap_floats);
+  direct.finish();
+  return direct;
+}
+
+DirectConvolution DirectConvolution::input_gradient(const Convolution& conv, const ir::Value& weight) {
+  DirectConvolution direct;
+  const auto strides = ir::strides_of(weight.shape(), ir::order_of(weight));
+  direct.inputs_ = direct.image_.channels = conv.channels[1];
+  direct.channels_ = conv.channels[0];
+  direct.weight_k_ = strides[0];
+  direct.weight_m_ = strides[1];
+  // Input row h is under tap p of output row o when h = o * stride - pad + p * dilation.
+  struct Tap {
+    std::int64_t index, output;
+  };
+  std::vector<std::vector<Tap>> taps[2];  // by axis and remainder, outputs ascending
+  for (int axis = 0; axis < 2; ++axis) {
+    direct.image_.extent[axis] = conv.output[axis];
+    direct.out_[axis] = conv.input[axis];
+    direct.out_step_[axis] = conv.strides[axis];
+    std::int64_t least = 0, most = conv.output[axis] - 1;
+    for (std::int64_t rest = 0; rest < std::min(conv.strides[axis], conv.input[axis]); ++rest) {
+      std::vector<Tap>& found = taps[axis].emplace_back();
+      const std::int64_t places = (conv.input[axis] - rest + conv.strides[axis] - 1) / conv.strides[axis];
+      for (std::int64_t tap = conv.kernel[axis] - 1; tap >= 0; --tap) {
+        const std::int64_t from = rest + conv.pads_begin[axis] - tap * (conv.dilations[axis] + 1);
+        if (floor_div(from, conv.strides[axis]) * conv.strides[axis] != from) continue;
+        found.push_back({tap, floor_div(from, conv.strides[axis])});
+        least = std::min(least, found.back().output);
+        most = std::max(most, found.back().output + places - 1);
+      }
+    }
+    direct.image_.before[axis] = -least;
+    direct.image_.padded[axis] = most + 1 - least;
+  }
+  for (std::size_t i = 0; i < taps[0].size(); ++i) {
+    for (std::size_t j = 0; j < taps[1].size(); ++j) {
+      std::vector<std::int64_t> rows, columns, indices, tap_floats;
+      for (const Tap& p : taps[0][i]) rows.push_back(p.output + direct.image_.before[0]);
+      for (const Tap& q : taps[1][j]) columns.push_back(q.output + direct.image_.before[1]);
+      for (const Tap& p : taps[0][i]) {
+        for (const Tap& q : taps[1][j]) {
+          indices.push_back(p.index * conv.kernel[1] + q.index);
+          tap_floats.push_back(p.index * strides[2] + q.index * strides[3]);
+        }
+      }
+      direct.add_part(rows, columns, {static_cast<std::int64_t>(i), static_cast<std::int64_t>(j)}, indices, tap_floats);
+    }
+  }
+  direct.finish();
+  return direct;
+}
+
+void DirectConvolution::add_part(const std::vector<std::int64_t>& rows, const std::vector<std::int64_t>& columns,
+                                 std::array<std::int64_t, 2> first, const std::vector<std::int64_t>& taps,
+                                 const std::vector<std::int64_t>& tap_floats) {
+  Part part;
+  part.first = first;
+  part.taps = taps;
+  part.tap_floats = tap_floats;
+  bool adjacent = !columns.empty();
+  for (std::size_t i = 1; i < columns.size(); ++i) adjacent = adjacent && columns[i] == columns[i - 1] + 1;
+  part.run_floats = inputs_ * (adjacent ? static_cast<std::int64_t>(columns.size()) : 1);
+  for (const std::int64_t at : rows) {
+    for (std::size_t i = 0; i < (adjacent ? 1 : columns.size()); ++i) part.runs.push_back(at * image_.row_floats() + columns[i] * inputs_);
+  }
+  const std::int64_t inputs = static_cast<std::int64_t>(tap_floats.size()) * inputs_;
+  part.weight_floats = (simd().conv.packed_floats(inputs, channels_) + 15) / 16 * 16;
+  parts_.push_back(std::move(part));
+}
+
+/// Decides between the algorithms.
+void DirectConvolution::finish() {
+  const bool taps_of_winograd = parts_.size() == 1 && parts_[0].tap_floats.size() == 9 && parts_[0].runs.size() == 3 &&
+                                parts_[0].run_floats == 3 * inputs_ && in_step_[0] == 1 && in_step_[1] == 1 && parts_[0].runs[0] == 0 &&
+                                parts_[0].runs[1] == image_.row_floats() && parts_[0].runs[2] == 2 * image_.row_floats();
+  winograd_ = taps_of_winograd && winograd_pays(inputs_, channels_, out_[0], out_[1]);
+  if (winograd_) {
+    for (int axis = 0; axis < 2; ++axis) image_.padded[axis] = std::max(image_.padded[axis], (out_[axis] + 1) / 2 * 2 + 2);
+    parts_[0].weight_floats = simd().winograd.weight_floats(inputs_, channels_);
+  }
+}
+
+std::int64_t DirectConvolution::scratch_bytes() const {
+  std::int64_t bytes = image_.bytes();
+  if (winograd_) bytes += whole_lines(simd().winograd.scratch_floats(out_[0], out_[1], inputs_, channels_) * 4);
+  return bytes;
+}
+
+plan::Operand DirectConvolution::pack(plan::Emitter& emit, std::size_t index) const {
+  const auto direct = std::make_shared<DirectConvolution>(*this);
+  std::int64_t floats = 0, taps_of_winograd = 0;
+  for (const Part& part : parts_) floats += part.weight_floats;
+  if (winograd_) taps_of_winograd = simd().conv.packed_floats(9 * inputs_, channels_);
+  // Output channels first become neighbours: gathering them one by one would take several times as long.
+  const ir::Value& value = *emit.node().input(index);
+  const std::int64_t all = value.shape().elements_per_row();
+  const bool copies = weight_m_ != 1 && all > kFloatsToTranspose;
+  const StridedCopy copy = copies ? transposition(value) : StridedCopy();
+  const std::int64_t copy_at = (floats + taps_of_winograd + 15) / 16 * 16;
+  const plan::Operand weight = emit.in(index), packed = emit.packed((copy_at + (copies ? all : 0)) * 4);
+  const auto taps_of_lane = std::make_shared<std::vector<std::vector<ConvTap>>>(static_cast<std::size_t>(emit.lanes()));
+  emit.pack(weight, packed, [=](const plan::Lane& lane) {
+    std::vector<ConvTap>& taps = (*taps_of_lane)[static_cast<std::size_t>(lane.index)];
+    float* to = packed.all(lane);
+    const float* from = weight.all(lane);
+    if (copies) {
+      copy.run(1, from, to + copy_at);
+      from = to + copy_at;
+    }
+    const std::int64_t k_step = copies ? direct->channels_ : direct->weight_k_, m_step = copies ? 1 : direct->weight_m_;
+    for (const Part& part : direct->parts_) {
+      taps.clear();
+      for (std::size_t i = 0; i < part.tap_floats.size(); ++i) {
+        taps.push_back({from + (copies ? part.taps[i] * direct->inputs_ * direct->channels_ : part.tap_floats[i]), k_step, m_step});
+      }
+      float* plain = direct->winograd_ ? to + floats : to;
+      simd().conv.pack(taps.data(), static_cast<std::int64_t>(taps.size()), direct->inputs_, direct->channels_, plain);
+      if (direct->winograd_) simd().winograd.weights(plain, direct->inputs_, direct->channels_, to);
+      to += part.weight_floats;
+    }
+  });
+  return packed;
+}
+
+/// To [tap, input, output].
+StridedCopy DirectConvolution::transposition(const ir::Value& weight) const {
+  const auto own = ir::strides_of(weight.shape(), ir::order_of(weight));
+  const std::int64_t rows = weight.shape()[2].size, columns = weight.shape()[3].size, tap = inputs_ * channels_;
+  const Shape shape = {channels_, inputs_, rows, columns};
+  return {shape, {weight_m_, weight_k_, own[2], own[3]}, {1, channels_, columns * tap, tap}};
+}
+
+void DirectConvolution::rows(const float* image, const float* weights, const float* bias, bool relu, std::int64_t first, std::int64_t count,
+                             float* y, void* scratch) const {
+  const std::int64_t row_floats = image_.row_floats();
+  if (winograd_) {
+    const WinogradTask task{.x = image + first * row_floats,
+                            .x_row = row_floats,
+                            .inputs = inputs_,
+                            .weights = weights,
+                            .bias = bias,
+                            .relu = relu,
+                            .y = y,
+                            .y_row = out_[1] * channels_,
+                            .rows = count,
+                            .columns = out_[1],
+                            .channels = channels_,
+                            .scratch = reinterpret_cast<float*>(static_cast<char*>(scratch) + image_.bytes())};
+    return simd().winograd.run(task);
+  }
+  ConvTask task{.x_row = in_step_[0] * row_floats,
+                .x_step = in_step_[1] * inputs_,
+                .bias = bias,
+                .relu = relu,
+                .y_row = out_step_[0] * out_[1] * channels_,
+                .y_step = out_step_[1] * channels_,
+                .channels = channels_};
+  for (const Part& part : parts_) {
+    // Rows of this part among the wanted ones.
+    const std::int64_t begin = first <= part.first[0] ? 0 : (first - part.first[0] + out_step_[0] - 1) / out_step_[0];
+    const std::int64_t end = (first + count - part.first[0] + out_step_[0] - 1) / out_step_[0];
+    task.rows = end - begin;
+    task.columns = (out_[1] - part.first[1] + out_step_[1] - 1) / out_step_[1];
+    task.x = image + begin * task.x_row;
+    task.runs = part.runs.data();
+    task.run_count = static_cast<std::int64_t>(part.runs.size());
+    task.run_floats = part.run_floats;
+    task.weights = weights;
+    task.y = y + ((begin * out_step_[0] + part.first[0] - first) * out_[1] + part.first[1]) * channels_;
+    if (task.rows > 0) simd().conv.run(task);
+    weights += part.weight_floats;
+  }
+}
+
+/// Whether all outputs of all images lie in one row, each at the same distance: pointwise, or one output per image.
+bool DirectConvolution::is_one_row() const {
+  if (image_.is_needed() || winograd_ || parts_.size() != 1 || out_step_[0] != 1 || out_step_[1] != 1) return false;
+  const bool pointwise = parts_[0].tap_floats.size() == 1 && in_step_[0] == 1 && in_step_[1] == 1 && image_.extent[0] == out_[0] &&
+                         image_.extent[1] == out_[1];
+  return pointwise || (out_[0] == 1 && out_[1] == 1);
+}
+
+void DirectConvolution::row_of_all(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images,
+                                   float* y) const {
+  const std::int64_t outputs = out_[0] * out_[1];
+  const Part& part = parts_[0];
+  simd().conv.run({.x = x,
+                   .x_step = image_.floats() / outputs,
+                   .runs = part.runs.data(),
+                   .run_count = static_cast<std::int64_t>(part.runs.size()),
+                   .run_floats = part.run_floats,
+                   .weights = weights,
+                   .bias = bias,
+                   .relu = relu,
+                   .y = y,
+                   .y_step = channels_,
+                   .rows = 1,
+                   .columns = images * outputs,
+                   .channels = channels_});
+}
+
+void DirectConvolution::run(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, float* y,
+                            void* scratch) const {
+  if (is_one_row()) return row_of_all(x, weights, bias, relu, images, y);
+  clear(scratch);
+  for (std::int64_t i = 0; i < images; ++i) {
+    const float* from = image(x + i * image_.extent[0] * image_.extent[1] * inputs_, scratch);
+    rows(from, weights, bias, relu, 0, out_[0], y + i * out_[0] * out_[1] * channels_, scratch);
+  }
+}
+
+std::string refuses_direct(const ir::Node& node) {
+  if (node.integer("group") != 1) return "more than one group";
+  const std::string reason = refuses_unless_channels_last(*node.input(0));
+  return reason.empty() ? refuses_unless_channels_last(*node.output()) : reason;
+}
+
+}  // namespace n2d2::cpu

@@ -1,0 +1,69 @@
+// How our own convolutions walk over an image: shared by Conv, ConvRelu, ConvMaxPool and the gradient of the input.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "n2d2/backends/cpu/kernels/convolution/convolution.h"
+#include "n2d2/backends/cpu/kernels/convolution/padded_image.h"
+#include "n2d2/backends/cpu/kernels/copies/strided_copy.h"
+#include "n2d2/backends/cpu/simd/simd.h"
+#include "n2d2/plan/emitter.h"
+
+namespace n2d2::cpu {
+
+/// One image after the other, from a copy with zeros around it where taps reach beyond the borders.
+class DirectConvolution {
+ public:
+  /// Outputs of a convolution; `rows` x `columns` of them from the top left are wanted.
+  static DirectConvolution forward(const Convolution& conv, const ir::Value& weight, std::int64_t rows, std::int64_t columns);
+  /// The gradient of the convolution's input from that of its output.
+  static DirectConvolution input_gradient(const Convolution& conv, const ir::Value& weight);
+
+  /// Packs the weights, input `index` of the node, in every training forward.
+  plan::Operand pack(plan::Emitter& emit, std::size_t index) const;
+  std::int64_t scratch_bytes() const;
+  /// Once before the images of a run: sets the borders of the copy to zero.
+  void clear(void* scratch) const { image_.clear(scratch); }
+  /// The image as rows() reads it.
+  const float* image(const float* x, void* scratch) const { return image_.fill(x, scratch); }
+  /// Output rows [first, first + count) to `y`, where row `first` begins. Winograd's tiles want an even `first`.
+  void rows(const float* image, const float* weights, const float* bias, bool relu, std::int64_t first, std::int64_t count, float* y,
+            void* scratch) const;
+  /// All rows of `images` images.
+  void run(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, float* y, void* scratch) const;
+
+ private:
+  /// Outputs whose row and column have the same remainders by the stride: their inputs lie under the same taps.
+  struct Part {
+    std::array<std::int64_t, 2> first{};   ///< output row and column
+    std::vector<std::int64_t> runs;        ///< see ConvTask
+    std::vector<std::int64_t> taps;        ///< number of each tap in the kernel, row by row, in the order of the runs
+    std::vector<std::int64_t> tap_floats;  ///< first weight of each tap
+    std::int64_t run_floats = 0;
+    std::int64_t weight_floats = 0;  ///< packed
+  };
+  DirectConvolution() = default;
+  void add_part(const std::vector<std::int64_t>& rows, const std::vector<std::int64_t>& columns, std::array<std::int64_t, 2> first,
+                const std::vector<std::int64_t>& taps, const std::vector<std::int64_t>& tap_floats);
+  StridedCopy transposition(const ir::Value& weight) const;
+  void finish();
+  bool is_one_row() const;
+  void row_of_all(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, float* y) const;
+
+  std::int64_t inputs_ = 0, channels_ = 0;    ///< channels of what is read and made
+  PaddedImage image_;                         ///< what is read
+  std::int64_t out_[2] = {};                  ///< extents of what is made
+  std::int64_t in_step_[2] = {1, 1};          ///< rows and columns of the input from one output of a part to the next
+  std::int64_t out_step_[2] = {1, 1};         ///< and of the output
+  std::int64_t weight_k_ = 0, weight_m_ = 0;  ///< floats between weights of neighbouring inputs and outputs
+  std::vector<Part> parts_;
+  bool winograd_ = false;
+};
+
+/// Why our own convolutions cannot run a node, or an empty text.
+std::string refuses_direct(const ir::Node& node);
+
+}  // namespace n2d2::cpu

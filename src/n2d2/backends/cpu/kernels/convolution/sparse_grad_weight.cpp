@@ -1,0 +1,149 @@
+// MaxPoolConvGradWeight: sums over the images of a lane, from lists of the gradients of each output channel, or for few input channels
+// window by window.
+#include "n2d2/backends/cpu/kernels/convolution/sparse_convolution.h"
+#include "n2d2/backends/cpu/kernels/copies/strided_copy.h"
+#include "n2d2/backends/cpu/kernels/kernels.h"
+#include "n2d2/ir/memory_order.h"
+
+namespace n2d2::cpu {
+namespace {
+
+using plan::Access;
+using plan::Emitter;
+using plan::Lane;
+using plan::Operand;
+
+/// What both kernels have: the sums in an order of their own, and where everything lies in the lane's scratch.
+struct WeightSums {
+  Sparse s;
+  StridedCopy copy;  ///< of the sums to the gradient
+  PooledOperands pooled;
+  Operand x, dw, db, scratch;
+  std::int64_t own_bytes, gradients_at, image_at, sums_bytes;
+
+  WeightSums(Emitter& emit, const Sparse& sparse, std::int64_t bytes, const std::vector<std::int64_t>& strides)
+      : s(sparse), pooled(emit), own_bytes(whole_lines(bytes)) {
+    const ir::Value& gradient = *emit.node().output(0);
+    copy = {gradient.shape(), strides, ir::strides_of(gradient.shape(), ir::order_of(gradient))};
+    x = emit.in(2);
+    dw = emit.partial_out(0);
+    if (emit.node().outputs().size() > 1) db = emit.partial_out(1);
+    sums_bytes = whole_lines(s.conv.channels[1] * s.weights * 4);
+    gradients_at = own_bytes + sums_bytes;
+    image_at = gradients_at + whole_lines(s.pool.floats_out() * 4);
+    scratch = emit.scratch(image_at + s.image.bytes(), true);
+  }
+  std::vector<plan::Use> uses() const {
+    std::vector<plan::Use> extra = {plan::writes(dw, Access::own), plan::writes(scratch, Access::own)};
+    if (db) extra.push_back(plan::writes(db, Access::own));
+    return extra;
+  }
+  /// Calls add(memory, sums, masked gradients, argmax, image) for every image of the lane.
+  template <class Add>
+  void run(const Lane& lane, const Add& add) const {
+    const std::int64_t channels = s.conv.channels[1], places = static_cast<std::int64_t>(s.windows.size());
+    char* memory = scratch.own<char>(lane);
+    auto* sums = reinterpret_cast<float*>(memory + own_bytes);
+    if (lane.is_first) {
+      std::memset(sums, 0, static_cast<std::size_t>(sums_bytes));
+      if (db) std::fill(db.own(lane), db.own(lane) + channels, 0.0F);
+      s.image.clear(memory + image_at);
+    }
+    for (std::int64_t row = 0; row < lane.rows * s.conv.rows_per_row; ++row) {
+      const float* image = s.image.fill(x.rows(lane) + row * s.conv.floats_in(), memory + image_at);
+      const Pooled of_image = pooled.at(lane, row * s.pool.floats_out());
+      const float* gradients = of_image.masked(s.pool.floats_out(), reinterpret_cast<float*>(memory + gradients_at));
+      add(memory, sums, gradients, of_image.argmax, image);
+      if (db) simd().sum_rows(gradients, places, channels, db.own(lane));
+    }
+    if (lane.is_last) copy.run(1, sums, dw.own(lane));
+  }
+};
+
+void prepare_lists(Emitter& emit, const Sparse& s) {
+  const std::int64_t channels = s.conv.channels[1], room = static_cast<std::int64_t>(s.windows.size());
+  const auto work = std::make_shared<WeightSums>(emit, s, Lists::bytes(channels, room), s.weight_strides());
+  emit.summed_rows(
+      [=](const Lane& lane) {
+        const Sparse& sparse = work->s;
+        const SparsePatch patch{sparse.conv.kernel[0], sparse.run(), sparse.image_row(), sparse.run()};
+        work->run(lane, [&](char* memory, float* sums, const float* gradients, const std::uint8_t* argmax, const float* image) {
+          Lists lists(memory, channels, room);
+          lists.clear();
+          for (const Window& window : sparse.windows) {
+            const std::uint8_t* chosen = argmax + window.pixel;
+            const float* g = gradients + window.pixel;
+            for (std::int64_t c = 0; c < channels; ++c) lists.add(c, window.offset + sparse.places[chosen[c]], g[c]);
+          }
+          for (std::int64_t c = 0; c < channels; ++c)
+            simd().sparse_dot(lists.of(c), lists.count(c), patch, image, sums + c * sparse.weights);
+        });
+      },
+      work->uses());
+}
+
+/// The geometry of a SparsePick, or one of no rows when the patches are too large.
+SparsePick pick_of(const Sparse& s) {
+  SparsePick pick;
+  const auto reach = [&](int axis) {
+    return (s.pool.kernel[axis] - 1) * s.pool.dilations[axis] * s.conv.strides[axis] +
+           (s.conv.kernel[axis] - 1) * (s.conv.dilations[axis] + 1) + 1;
+  };
+  const std::int64_t width = reach(1) * s.conv.channels[0];
+  if (reach(0) * width > SparsePick::kFloats || s.window_places() > SparsePick::kPlaces || s.weights > SparsePick::kTaps) return pick;
+  pick.rows = static_cast<int>(reach(0));
+  pick.width = static_cast<int>(width);
+  pick.channels = s.conv.channels[1];
+  pick.image_row = s.image.row_floats();
+  for (std::int64_t i = 0; i < s.window_places(); ++i) {
+    const std::int64_t row = i / s.pool.kernel[1] * s.pool.dilations[0] * s.conv.strides[0];
+    const std::int64_t column = i % s.pool.kernel[1] * s.pool.dilations[1] * s.conv.strides[1];
+    pick.places[i] = static_cast<std::int32_t>(row * width + column * s.conv.channels[0]);
+  }
+  for (std::int64_t p = 0; p < s.conv.kernel[0]; ++p) {
+    for (std::int64_t i = 0; i < s.run(); ++i) {
+      const std::int64_t column = i / s.conv.channels[0] * (s.conv.dilations[1] + 1) * s.conv.channels[0] + i % s.conv.channels[0];
+      pick.taps[pick.tap_count++] = static_cast<std::int32_t>(p * (s.conv.dilations[0] + 1) * width + column);
+    }
+  }
+  return pick;
+}
+
+void prepare_pick(Emitter& emit, const Sparse& s, const SparsePick& geometry) {
+  std::vector<std::int32_t> windows(s.windows.size());  // row by row, as gradients and places lie
+  for (const Window& window : s.windows) windows[static_cast<std::size_t>(window.pixel / s.conv.channels[1])] = window.offset;
+  const std::int64_t channels = s.conv.channels[1];
+  const std::vector<std::int64_t> strides = {1, channels, s.run() * channels, s.conv.channels[0] * channels};
+  const auto work = std::make_shared<WeightSums>(emit, s, 0, strides);
+  emit.summed_rows(
+      [=](const Lane& lane) {
+        SparsePick pick = geometry;
+        pick.windows = windows.data();
+        pick.window_count = static_cast<std::int64_t>(windows.size());
+        work->run(lane, [&](char*, float* sums, const float* gradients, const std::uint8_t* argmax, const float* image) {
+          pick.image = image;
+          pick.gradients = gradients;
+          pick.argmax = argmax;
+          pick.sums = sums;
+          simd().sparse_pick(pick);
+        });
+      },
+      work->uses());
+}
+
+constexpr std::int64_t kRunForLists = 8;  // floats of a kernel row: fewer leave a vector mostly empty
+
+void prepare(Emitter& emit) {
+  const ir::Node& node = emit.node();
+  const Sparse s = sparse_of(node, node.input_shape(2), node.output_shape(0));
+  const SparsePick pick = pick_of(s);
+  const bool picks = simd().sparse_pick != nullptr && pick.rows > 0 && s.run() < kRunForLists && s.conv.channels[1] >= simd().lanes / 2 &&
+                     s.has_whole_windows();
+  picks ? prepare_pick(emit, s, pick) : prepare_lists(emit, s);
+}
+
+}  // namespace
+
+Kernels sparse_grad_weight_kernels() { return {{"MaxPoolConvGradWeight", "conv_grad_weight:sparse", nullptr, prepare}}; }
+
+}  // namespace n2d2::cpu
