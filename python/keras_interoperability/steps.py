@@ -33,7 +33,7 @@ class Steps:
         self._not_native: set[Any] = set()
         self._general: General | None = None
         in_loss = session.in_loss()
-        self._alone = set(in_loss) - session.reached()
+        self._alone = set(in_loss) - session.reached() if in_loss else set()
         has_terms = session.training.activity_regularizers or session.training.loss_terms or session.evaluation.loss_terms
         is_plain = not has_terms and not any(mask is not None for mask in output_masks(model))
         self._may_be_native = is_plain and all(is_known(v.regularizer) for v in in_loss.values())
