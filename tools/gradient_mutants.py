@@ -291,7 +291,9 @@ MUTANTS = [
         "adds ? load_part(pixel, rest) - share : share",
         "test_pools",
     ),
-    Mutant("GlobalAveragePool", KERNELS + "pools/pool_average.cpp", "static_cast<float>(window.columns), false,", "1.0F, false,", "test_pools"),
+    Mutant(
+        "GlobalAveragePool", KERNELS + "pools/pool_average.cpp", "static_cast<float>(window.columns), false,", "1.0F, false,", "test_pools"
+    ),
     Mutant(
         "BatchNormalization, x",
         SIMD + "normalize.cpp",
