@@ -16,7 +16,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "python"))  # parity.py
+sys.path.extend(
+    str(Path(__file__).resolve().parents[1] / "tests/python" / part) for part in (".", "pytorch/support")
+)  # the rule, shaken copies
 
 import torch
 
