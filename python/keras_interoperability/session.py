@@ -146,21 +146,22 @@ class Session:
         )
         return outputs
 
-    def step(self, xs: list[Array], targets: Array, loss: str) -> Array:
+    def step(self, xs: list[Array], targets: Array, loss: str, wants_output: bool) -> tuple[float, Array | None]:
         """Forward, loss, backward and update in one run of the engine, which ends sooner than three: rows stay in the cache.
 
         Args:
             targets: class numbers (int64), or an array as the output (float32).
             loss: operator of the engine.
+            wants_output: whether the output is copied out of the engine.
 
         Returns:
-            the model's only output, as `Evaluated.raws`.
+            the mean loss of the batch; the model's only output, as `Evaluated.raws`, where it is wanted.
         """
         rows = len(xs[0])
-        (output,) = self.empty_outputs(rows)
+        output = self.empty_outputs(rows)[0] if wants_output else None
         key = global_variables.next_key() if self.training.is_random else 0
-        self.network.step(xs, rows, targets, loss, targets.dtype == np.int64, key, output.ctypes.data)
-        return output
+        place = 0 if output is None else output.ctypes.data
+        return self.network.step(xs, rows, targets, loss, targets.dtype == np.int64, key, place), output
 
     def empty_outputs(self, rows: int) -> list[Array]:
         """Arrays for what `forward` gives."""

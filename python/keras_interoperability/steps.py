@@ -85,9 +85,9 @@ class Steps:
             return False
         loss, targets = known
         update.prepare()
-        raw = self._session.step(xs, targets, loss)
+        value, raw = self._session.step(xs, targets, loss, native.has_metrics)
         update.finish()
-        native.count(raw, y)
+        native.count(value, y, raw)
         return True
 
     def test(self, data: Any) -> Any:

@@ -102,7 +102,7 @@ class Compiled:
 
     def fits(self, y: Array, weights: Array | None) -> bool:
         """Whether a batch has the form that this was made for."""
-        if y.shape[1:] != self._y_tail or y.dtype.kind not in "fiub":
+        if y.ndim == 0 or y.shape[1:] != self._y_tail or y.dtype.kind not in "fiub":
             return False
         return weights is None or (self._takes_weights and weights.shape in ((len(y),), (len(y), 1)))
 
@@ -112,10 +112,18 @@ class Compiled:
         """The operator and targets with which the engine trains a batch by itself, or None; see `Loss.in_engine`."""
         return self._loss.in_engine(self._activation, y, output) if self._weight == 1.0 else None
 
-    def count(self, raw: Array, y: Array) -> None:
-        """Counts a batch that the engine has trained."""
-        with np.errstate(all="ignore"):
-            self._count(Batch(self._activation, raw, y), None, 0.0)
+    @property
+    def has_metrics(self) -> bool:
+        """Whether anything but the loss is counted."""
+        return bool(self._metrics)
+
+    def count(self, loss: float, y: Array, raw: Array | None) -> None:
+        """Counts a batch that the engine has trained: its mean loss, and what the metrics make of `raw`, if there are any."""
+        counted = []
+        if raw is not None:
+            with np.errstate(all="ignore"):
+                counted = self._measured(Batch(self._activation, raw, y), None)
+        self._add(loss, len(y), counted)
 
     def train(self, raw: Array, y: Array, weights: Array | None, penalty: float = 0.0) -> Array:
         """Counts the batch and returns the gradient of its loss with respect to `raw`; `penalty` is the part of the loss that has none."""
@@ -138,16 +146,22 @@ class Compiled:
         values = self._loss.values(batch)
         if weights is not None:
             weights = np.asarray(weights, np.float32).reshape(-1)
-        rows = len(values)
-        counted = [(mean, _row_sum(metric, batch, weights if is_weighted else None)) for _, metric, mean, is_weighted in self._metrics]
+        counted = self._measured(batch, weights)
         total = np.add.reduce(values, None, np.float64) if weights is None else np.vdot(values.astype(np.float64), weights)
-        self._means[0].total += (float(total) * self._weight / values.size + penalty) * rows
+        self._add(float(total) * self._weight / values.size + penalty, len(values), counted)
+        return values, weights
+
+    def _measured(self, batch: Batch, weights: Array | None) -> list[tuple[Mean, tuple[float, float]]]:
+        """What each metric adds to its mean: a sum, and how much the rows count."""
+        return [(mean, _row_sum(metric, batch, weights if is_weighted else None)) for _, metric, mean, is_weighted in self._metrics]
+
+    def _add(self, loss: float, rows: int, counted: list[tuple[Mean, tuple[float, float]]]) -> None:
+        self._means[0].total += loss * rows
         self._means[0].count += rows
         for mean, (value, count) in counted:
             mean.total += value
             mean.count += count
         self.is_ahead = True
-        return values, weights
 
     def logs(self) -> dict[str, float]:
         """Loss and metrics since the last reset."""

@@ -42,6 +42,15 @@ TEST_CASE("pace: two slow runs of four mean one thread for 16 runs, then 32, unt
   CHECK(once(pace, 60) == 2);
 }
 
+TEST_CASE("pace: where one thread takes 6 ms, two slow runs mean four runs with it: a disturbance at the start costs little") {
+  Pace pace;
+  for (int i = 0; i < 4; ++i) once(pace, 3500, 6000);
+  CHECK(once(pace, 15000, 6000) == 2);
+  CHECK(once(pace, 15000, 6000) == 2);
+  for (int i = 0; i < 4; ++i) CHECK(once(pace, 15000, 6000) == 1);
+  for (int i = 0; i < 8; ++i) CHECK(once(pace, 3500, 6000) == 2);
+}
+
 TEST_CASE("pace looks at one thread again where the first look was too slow") {
   Pace pace;
   for (int i = 0; i < 4; ++i) once(pace, 110, 150);  // disturbed: one thread really takes 100

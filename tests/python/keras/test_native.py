@@ -218,6 +218,21 @@ def test_both_paths_in_turn():
         assert ours == pytest.approx(expected, rel=1e-5)
 
 
+def test_targets_in_a_list_behind_targets_alone():
+    """Keras takes both for a model with one output."""
+    x, y, _ = data("numbers")
+    logs = []
+    for model in pair("softmax"):
+        model.compile(optimizer="sgd", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+        logs.append([])
+        model.make_train_function()
+        model.reset_metrics()
+        for targets in (y, [y]):
+            logs[-1].append({name: float(value) for name, value in model.train_function(iter([(x, targets)])).items()})
+    for ours, expected in zip(logs[1], logs[0], strict=True):
+        assert ours == pytest.approx(expected, rel=1e-5)
+
+
 def test_class_numbers_out_of_range_leave_the_model_usable():
     x = np.zeros((4, 8, 8, 1), np.float32)
     model = interop.wrap(small(), 4)

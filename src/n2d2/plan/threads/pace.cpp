@@ -10,7 +10,9 @@ constexpr double kLongNs = 20e6;  // disturbances last milliseconds: they do not
 constexpr int kSingleTries = 2;
 constexpr int kRetry = 128;       // runs until the time of one thread is looked at again: the first ones may have been disturbed
 constexpr double kClearly = 1.5;  // but not where several threads are that much faster
+constexpr int kLeastBackOff = 4;
 constexpr int kFirstBackOff = 16;
+constexpr double kFirstBackOffNs = 20e6;
 constexpr int kLongestBackOff = 512;
 constexpr double kLongestBackOffNs = 250e6;  // disturbances pass: long runs look again after fewer of them
 constexpr unsigned kWindow = 0b1111;
@@ -45,12 +47,13 @@ void Pace::record(int threads, std::int64_t rows, std::chrono::nanoseconds time)
   e.several_ns = ns;
   if (e.single_runs < kSingleTries) return;
   e.slow = (e.slow << 1 | (ns > e.single_ns ? 1U : 0U)) & kWindow;
-  if (e.slow == 0) e.single_next = kFirstBackOff;
+  const double run_ns = std::max(1.0, e.single_ns * static_cast<double>(std::max<std::int64_t>(rows, 1)));
+  if (e.slow == 0) e.single_next = std::clamp(static_cast<int>(kFirstBackOffNs / run_ns), kLeastBackOff, kFirstBackOff);
   if (std::popcount(e.slow) < 2) return;
   e.slow = 0;
   e.single_left = e.single_next;
-  const double longest = kLongestBackOffNs / std::max(1.0, e.single_ns * static_cast<double>(std::max<std::int64_t>(rows, 1)));
-  e.single_next = std::min({e.single_next * 2, kLongestBackOff, std::max(kFirstBackOff, static_cast<int>(longest))});
+  const int longest = std::clamp(static_cast<int>(kLongestBackOffNs / run_ns), kFirstBackOff, kLongestBackOff);
+  e.single_next = std::min(e.single_next * 2, longest);
 }
 
 void Pace::record(int threads, std::int64_t rows, std::chrono::steady_clock::time_point start, std::chrono::steady_clock::time_point end) {

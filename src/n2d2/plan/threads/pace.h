@@ -11,7 +11,8 @@ namespace n2d2::plan {
 class Pace {
  public:
   /// `most` threads, or 1: to learn the time of one thread, and when two of the last four runs were slower than that, for the
-  /// next 16 runs, which doubles to 512, or a quarter of a second, as long as it goes on. Long runs are never tried with one thread.
+  /// next 16 runs (4 to 16 where they take more than a millisecond), which doubles to 512, or a quarter of a second, as long as it
+  /// goes on. Long runs are never tried with one thread.
   int threads(int most, std::int64_t rows);
   /// How long the run took that threads() was asked for, and with how many threads it ran.
   void record(int threads, std::int64_t rows, std::chrono::nanoseconds time);
