@@ -95,8 +95,8 @@ template <class V, int kVecs>
 constexpr Tiles make_tiles() {
   Tiles tiles{kVecs, V::kWidth, kMaxRows[kVecs - 1], {}};
   fill<V, 1, kVecs, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28>(tiles.of[0]);
-  fill<V, 2, kVecs, 1, 2, 3, 4, 5, 6, 7>(tiles.of[1]);
-  fill<V, 3, kVecs, 1, 2, 3, 4, 5, 6, 7>(tiles.of[2]);
+  fill<V, 2, kVecs, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14>(tiles.of[1]);
+  fill<V, 3, kVecs, 1, 2, 3, 4, 5, 6, 7, 8, 9>(tiles.of[2]);
   return tiles;
 }
 /// From the narrowest on.

@@ -20,7 +20,7 @@ using plan::Operand;
 // the tiles' sums.
 constexpr std::int64_t kBlockFloats = 1 << 14;
 constexpr std::int64_t kBlockPixels = 400;
-constexpr std::int64_t kShortRun = 8;  // shorter runs do not fill a tile: several rows of the kernel share one
+constexpr std::int64_t kShortRun = 10;  // shorter runs do not fill a tile: several rows of the kernel share one
 
 std::int64_t whole(std::int64_t n, std::int64_t unit) { return (n + unit - 1) / unit * unit; }
 
