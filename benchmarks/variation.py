@@ -16,9 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.extend(
-    str(Path(__file__).resolve().parents[1] / "tests/python" / part) for part in (".", "pytorch/support")
-)  # the rule, shaken copies
+# parity.py, torch_nets.py
+sys.path.extend(str(Path(__file__).resolve().parents[1] / "tests" / part) for part in ("python", "python/pytorch/support"))
 
 import torch
 
