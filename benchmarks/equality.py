@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn as nn
-from parity import distance, shaken
+from parity import error_and_allowance, shaken
+from torch_nets import shaken_copy
 
 import n2d2
 import pytorch_interoperability
@@ -49,14 +50,6 @@ def n2d2_step(net: nn.Module, x: torch.Tensor, y: torch.Tensor) -> Values:
     return {**found, **state_of(block)}
 
 
-def shaken_copy(net: nn.Module) -> nn.Module:
-    """The network with every weight changed by up to one rounding."""
-    twin = copy.deepcopy(net)
-    for i, parameter in enumerate(twin.parameters()):
-        parameter.data = torch.from_numpy(shaken(parameter.detach().numpy(), i))
-    return twin
-
-
 def differences(net: nn.Module, x: torch.Tensor, y: torch.Tensor) -> list[str]:
     """Tensors that are farther off than the rule allows, with distance and allowance; none: equal."""
     exact = torch_step(copy.deepcopy(net).double(), x.double(), y)
@@ -68,8 +61,7 @@ def differences(net: nn.Module, x: torch.Tensor, y: torch.Tensor) -> list[str]:
         if ours[name].shape != value.shape:
             found.append(f"{name}: shape {ours[name].shape}, expected {value.shape}")
             continue
-        allowed = 4 * max(distance(framework[name], value), distance(noise[name], value)) + 4e-6
-        gap = distance(ours[name], value)
+        gap, allowed = error_and_allowance(ours[name], value, framework[name], noise[name])
         if not gap <= allowed:  # so that NaN counts
             found.append(f"{name}: {gap:.2e} from the exact value, allowed {allowed:.2e}")
     return found

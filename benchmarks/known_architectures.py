@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ["N2D2_NUM_THREADS"] = "1"
-sys.path.extend(str(Path(__file__).resolve().parents[1] / "tests" / part) for part in ("models", "python", "python/pytorch"))
+sys.path.extend(str(Path(__file__).resolve().parents[1] / "tests" / part) for part in ("models", "python", "python/pytorch/support"))
 
 import torch
 from architectures import ARCHITECTURES, Architecture

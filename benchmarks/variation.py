@@ -16,7 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "tests" / "python"))  # parity.py
+# parity.py, torch_nets.py
+sys.path.extend(str(Path(__file__).resolve().parents[1] / "tests" / part) for part in ("python", "python/pytorch/support"))
 
 import torch
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / part) for part in ("tests/python", "tests/python/keras", "tests/python/pytorch", "examples/python")]
+SUPPORT = ("tests/python/keras/cases", "tests/python/keras/support", "tests/python/pytorch/support")
+sys.path[:0] = [str(ROOT / part) for part in ("tests/python", *SUPPORT, "examples/python")]
 
 import flipless_keras  # noqa: E402
 import flipless_torch  # noqa: E402

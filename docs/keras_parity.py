@@ -2,7 +2,7 @@
 
     python docs/keras_parity.py [layers] [architectures] [--only WORD]
 
-The configurations are those of tests/python/keras/layer_cases.py and applications.py, the rule is that of tests/python/parity.py.
+The configurations are those of tests/python/keras/cases/layer_cases.py and applications.py, the rule is that of tests/python/parity.py.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests/python"), str(ROOT / "tests/python/keras")]
+sys.path[:0] = [str(ROOT / part) for part in ("tests/python", "tests/python/keras/cases", "tests/python/keras/support")]
 
 import applications  # noqa: E402
 import keras  # noqa: E402

@@ -1,7 +1,7 @@
 """Plants a wrong sign or factor in each gradient, one at a time, and tells which of them no test notices.
 
 Works on a copy of the tree in a temporary folder, with a build folder of its own; the tree itself is never touched. Exit status 1 when a
-mutant survives. Takes a few minutes: every mutant of gradient_mutants.py is a rebuild and the operator's own tests.
+mutant survives. Takes a few minutes: every mutant of gradient_mutants/ is a rebuild and the operator's own tests.
 
     python tools/mutate_gradients.py [part of a name ...]
 """

@@ -2,64 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import keras
-import numpy as np
 
+from keras_interoperability.builder import Builder
+from keras_interoperability.captured import Captured, LossTerm
 from keras_interoperability.containers import functional_of, inner_inputs, is_container
 from keras_interoperability.handlers import HANDLERS, OPERATIONS
 from keras_interoperability.handlers.registry import UnsupportedArgument
 from keras_interoperability.inlining import forget, inline_function, inline_layer
 from keras_interoperability.planes import Planes
 from n2d2 import errors
-from n2d2._engine import engine
 
 
-@dataclass
-class Captured:
-    """A graph, and the Keras variables behind its parameters and buffers."""
-
-    graph: Any
-    variables: dict[str, Any] = field(default_factory=dict)
-    """In the order of the model's."""
-    activations: list[str] = field(default_factory=list)
-    """Of every output of the model: the operator that makes it ("Softmax", "Sigmoid") when the graph gives that one's input too, else ""."""
-    activity_regularizers: list[Any] = field(default_factory=list)
-    """One for each of the graph's first further outputs, which are what these look at."""
-    loss_terms: list[LossTerm] = field(default_factory=list)
-    """What layers give to `add_loss`."""
-    is_random: bool = False
-
-
-@dataclass
-class LossTerm:
-    """A term of the loss that Keras computes from the graph's further outputs, behind the model's own, and from weights."""
-
-    compute: Any
-    """Takes a list of values."""
-    sources: list[Any]
-    """Of every value: the number of a further output, a Keras variable, or an array."""
-
-
-class Capture:
-    """One walk. Handlers use `node`, `parameter`, `buffer`, `constant`, `value`, `inline`, `layer`, `training`, `outputs`."""
+class Capture(Builder):
+    """One walk. Handlers use what `Builder` has, `inline` and `layer`."""
 
     def __init__(self, model: Any, training: bool) -> None:
-        self.training = training
-        self.graph = engine.Graph()
-        self.result = Captured(self.graph)
+        super().__init__(training)
         self.problems: list[str] = []
-        self.path = ""
-        self.outputs: list[Any] = []
-        """Symbolic outputs of the call that is captured: shapes and dtypes as Keras says."""
-        self._evaluates = not training
         self._heeds_modes = False
         self._model = model
-        self._names: dict[int, str] = {}
-        self._values: dict[str, Any] = {}
-        self._activations: dict[int, tuple[Any, str, Planes]] = {}
         self._further: list[Planes] = []
         self._loss_terms: list[tuple[Any, list[Any]]] = []
 
@@ -84,81 +48,16 @@ class Capture:
             dtype = "float32"
         extents = [-1, *tensor.shape[1:]]
         if None in extents:
-            self.problems.append(f"input '{tensor.name}' has shape {tuple(tensor.shape)}; only the batch may be open")
+            self.problems.append(
+                f"input '{tensor.name}' has shape {tuple(tensor.shape)}; only the batch may be open, give keras.Input the other extents"
+            )
             extents = [-1, *[1 if d is None else d for d in tensor.shape[1:]]]
         return Planes(self, last=self.graph.input(tensor.name, extents, dtype))
-
-    # What handlers use.
-
-    def node(self, op: str, inputs: list[Any], attributes: dict[str, Any] | None = None) -> Any:
-        """Adds an operator and returns its first output."""
-        return self.nodes(op, inputs, attributes)[0]
-
-    def nodes(self, op: str, inputs: list[Any], attributes: dict[str, Any] | None = None) -> list[Any]:
-        """Adds an operator and returns all its outputs."""
-        return list(self.graph.node(op, inputs, attributes or {}, path=self.path))
-
-    def parameter(self, variable: Any, shape: list[int] | None = None, order: list[int] | None = None) -> Any:
-        """A trained variable; `order` says how the logical shape lies in Keras' memory."""
-        return self._state(variable, shape, order, is_parameter=True)
-
-    def buffer(self, variable: Any) -> Any:
-        """A variable that is not trained, such as a moving average."""
-        return self._state(variable, None, None, is_parameter=False)
-
-    def constant(self, array: Any) -> Any:
-        """Fixed numbers; integers stay integers, everything else is float32."""
-        array = np.asarray(array)
-        return self.graph.constant(np.ascontiguousarray(array, array.dtype if array.dtype in (np.int32, np.int64) else np.float32))
-
-    def value(self, given: Any) -> Planes:
-        """An argument of an operation as `Planes`: a tensor, a weight, a number or an array."""
-        if isinstance(given, Planes):
-            return given
-        if isinstance(given, keras.Variable):
-            return Planes(self, last=self.parameter(given))
-        return Planes(self, last=self.constant(np.asarray(given, np.float32)))
 
     def inline(self, function: Any, *xs: Planes) -> Planes:
         """What a Python function made of `keras.ops` does to tensors, such as the activation of a layer."""
         traced = inline_function(function, [self.symbol(x) for x in xs])
         return self._inlined(traced, list(xs))[0]
-
-    def symbol(self, x: Planes) -> Any:
-        """A fresh symbolic Keras tensor of the shape of `x`."""
-        extents = [None if extent < 0 else extent for extent in x.last.shape]
-        return keras.Input(batch_shape=extents, dtype=x.dtype)
-
-    def expect_training(self) -> None:
-        """What a handler says before it adds something that draws random numbers or moves statistics: not when the model predicts."""
-        if self._evaluates:
-            raise UnsupportedArgument("training=True in a call, which would hold in evaluation too; leave it out")
-
-    def mark_activation(self, op: str, before: Any, after: Planes) -> None:
-        """Notes a softmax or sigmoid over the last axis: if it makes an output of the model, losses may use what stands before it."""
-        self._activations[id(after)] = (before, op, after)
-
-    def _state(self, variable: Any, shape: Any, order: Any, is_parameter: bool) -> Any:
-        extents = list(variable.shape) if shape is None else shape
-        name = self._names.get(id(variable))
-        if name is None:
-            name = str(variable.path)
-            number = 1
-            while name in self.result.variables:
-                number += 1
-                name = f"{variable.path}_{number}"
-            self._names[id(variable)] = name
-            self.result.variables[name] = variable
-            if is_parameter:
-                self._values[name] = self.graph.parameter(name, extents, order or [], bool(variable.trainable))
-            else:
-                self._values[name] = self.graph.buffer(name, extents)
-        value = self._values[name]
-        if list(value.shape) != extents or list(value.order) != list(order or []):
-            raise UnsupportedArgument(f"the weight '{variable.path}', which another layer reads in another form")
-        return value
-
-    # The walk.
 
     def _walk(self, function: Any, known: dict[int, Any], prefix: str, heeds_modes: bool = False) -> list[Any]:
         """Values of the outputs. In a model's own graph Keras overrides a `training=` of single calls; in a followed `call` it counts."""
@@ -326,4 +225,4 @@ def _listed(problems: list[str]) -> str:
     )
 
 
-__all__ = ["Capture", "Captured", "LossTerm", "functional_of"]
+__all__ = ["Capture"]

@@ -12,8 +12,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from keras_interoperability.capture import functional_of
 from keras_interoperability.checkpoint import keep_state
+from keras_interoperability.containers import functional_of
 from keras_interoperability.feed import feed_evaluate, feed_fit, feed_predict
 from keras_interoperability.general import structured
 from keras_interoperability.session import Session

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from keras_interoperability.capture import Capture, Captured, functional_of
+from keras_interoperability.capture import Capture
+from keras_interoperability.captured import Captured
+from keras_interoperability.containers import functional_of
 from keras_interoperability.inputs import Inputs
 from keras_interoperability.mirror import Mirror
 from n2d2 import global_variables

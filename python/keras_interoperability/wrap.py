@@ -27,7 +27,7 @@ def wrap(tf_model: Any, batch_size: int, name: str | None = None, for_export: bo
         n2d2.errors.ValueError, TypeError, StateError: when an argument does not fit.
     """
     if isinstance(tf_model, CustomSequential):
-        raise errors.ValueError("tf_model: this model is wrapped already")
+        raise errors.ValueError("tf_model: this model is wrapped already; use it as it is")
     if not isinstance(tf_model, keras.Model):
         raise errors.TypeError(f"tf_model: expected a keras.Model, got {type(tf_model).__name__}")
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:

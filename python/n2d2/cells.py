@@ -15,7 +15,7 @@ from n2d2._host import Engine, Host
 from n2d2._losses import checked_targets
 from n2d2._summary import table_of
 from n2d2.loss import Loss
-from n2d2.solver import Solver
+from n2d2.solver import Solver, copy_of
 
 Array = npt.NDArray[Any]
 _FLOAT32, _INT64 = np.dtype(np.float32), np.dtype(np.int64)
@@ -85,7 +85,7 @@ class Cell:
 
     def set_solver(self, solver: Solver) -> None:
         """This cell's parameters are updated by a copy of the solver from now on."""
-        self._owner.set_parameter_solver(self.parameters, _copy_of(solver))
+        self._owner.set_parameter_solver(self.parameters, copy_of(solver))
 
     @property
     def is_trained(self) -> bool:
@@ -166,7 +166,7 @@ class DeepNetCell:
 
     def set_solver(self, solver: Solver) -> None:
         """All parameters are updated by one copy of the solver from now on."""
-        self.set_parameter_solver([name for name, _, _ in self.network.parameters], _copy_of(solver))
+        self.set_parameter_solver([name for name, _, _ in self.network.parameters], copy_of(solver))
 
     def set_parameter_solver(self, names: list[str], solver: Solver) -> None:
         """These parameters share the solver from now on; their solver state starts at zero."""
@@ -267,12 +267,6 @@ class DeepNetCell:
 
 class Block(DeepNetCell):
     """A network without a name of its own."""
-
-
-def _copy_of(solver: Solver) -> Solver:
-    if not isinstance(solver, Solver):
-        raise errors.TypeError(f"set_solver: expected one of n2d2.solver, such as SGD() or Adam(), got {solver!r}")
-    return solver.copy()
 
 
 def _numbers(name: str, values: Any) -> Array:

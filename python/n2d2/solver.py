@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from n2d2 import errors
@@ -23,15 +24,38 @@ def _whole(name: str, value: Any) -> int:
     return int(value)
 
 
+def _flag(name: str, value: Any) -> bool:
+    return bool(value)
+
+
+def _text(name: str, value: Any) -> str:
+    return str(value)
+
+
+TYPES: dict[str, Callable[[str, Any], Any]] = {
+    "nesterov": _flag,
+    "decoupled_decay": _flag,
+    "learning_rate_step_size": _whole,
+    "max_iterations": _whole,
+    "iteration_size": _whole,
+    "warm_up_duration": _whole,
+    "learning_rate_policy": _text,
+    "clamping": _text,
+    "form": _text,
+}
+"""Of the arguments that are no real numbers."""
+
+
 class Solver:
     """Base of all solvers.
 
     A solver may be given to a whole network or to single cells. Its learning rate may change at any time; the next update uses it.
     """
 
-    def __init__(self, native: Any, arguments: dict[str, Any]) -> None:
-        self._native = native
-        self._arguments = arguments
+    def __init__(self, make: Callable[..., Any], given: dict[str, Any]) -> None:
+        """`make`: the engine's function; `given`: the arguments by name, among others."""
+        self._arguments = {name: TYPES.get(name, _real)(name, value) for name, value in given.items() if name not in ("self", "__class__")}
+        self._native = make(**self._arguments)
 
     def to_native(self) -> Any:
         """The engine's object behind this one. All parameters that share it count one update together."""
@@ -40,7 +64,7 @@ class Solver:
     def copy(self) -> Solver:
         """A solver with the same arguments, rate and count, independent of this one."""
         twin = type(self).__new__(type(self))
-        Solver.__init__(twin, self._native.clone(), dict(self._arguments))
+        twin._native, twin._arguments = self._native.clone(), dict(self._arguments)
         return twin
 
     def __copy__(self) -> Solver:
@@ -119,24 +143,7 @@ class SGD(Solver):
         clamping: str = "",
         form: str = "n2d2",
     ) -> None:
-        arguments = {
-            "learning_rate": _real("learning_rate", learning_rate),
-            "momentum": _real("momentum", momentum),
-            "nesterov": bool(nesterov),
-            "decay": _real("decay", decay),
-            "min_decay": _real("min_decay", min_decay),
-            "learning_rate_policy": "None" if learning_rate_policy is None else str(learning_rate_policy),
-            "learning_rate_step_size": _whole("learning_rate_step_size", learning_rate_step_size),
-            "learning_rate_decay": _real("learning_rate_decay", learning_rate_decay),
-            "power": _real("power", power),
-            "max_iterations": _whole("max_iterations", max_iterations),
-            "iteration_size": _whole("iteration_size", iteration_size),
-            "warm_up_duration": _whole("warm_up_duration", warm_up_duration),
-            "warm_up_lr_frac": _real("warm_up_lr_frac", warm_up_lr_frac),
-            "clamping": str(clamping),
-            "form": str(form),
-        }
-        super().__init__(engine.sgd(**arguments), arguments)
+        super().__init__(engine.sgd, locals())
 
 
 class Adam(Solver):
@@ -168,18 +175,7 @@ class Adam(Solver):
         decoupled_decay: bool = False,
         iteration_size: int = 1,
     ) -> None:
-        arguments = {
-            "learning_rate": _real("learning_rate", learning_rate),
-            "beta1": _real("beta1", beta1),
-            "beta2": _real("beta2", beta2),
-            "epsilon": _real("epsilon", epsilon),
-            "clamping": str(clamping),
-            "form": str(form),
-            "decay": _real("decay", decay),
-            "decoupled_decay": bool(decoupled_decay),
-            "iteration_size": _whole("iteration_size", iteration_size),
-        }
-        super().__init__(engine.adam(**arguments), arguments)
+        super().__init__(engine.adam, locals())
 
 
 class RMSprop(Solver):
@@ -209,17 +205,14 @@ class RMSprop(Solver):
         decay: float = 0.0,
         iteration_size: int = 1,
     ) -> None:
-        arguments = {
-            "learning_rate": _real("learning_rate", learning_rate),
-            "rho": _real("rho", rho),
-            "momentum": _real("momentum", momentum),
-            "epsilon": _real("epsilon", epsilon),
-            "clamping": str(clamping),
-            "form": str(form),
-            "decay": _real("decay", decay),
-            "iteration_size": _whole("iteration_size", iteration_size),
-        }
-        super().__init__(engine.rmsprop(**arguments), arguments)
+        super().__init__(engine.rmsprop, locals())
+
+
+def copy_of(solver: Any) -> Solver:
+    """A copy of what should be a solver."""
+    if not isinstance(solver, Solver):
+        raise errors.TypeError(f"solver: expected one of n2d2.solver, such as SGD() or Adam(), got {solver!r}")
+    return solver.copy()
 
 
 def _rebuilt(kind: type[Solver], arguments: dict[str, Any], counters: dict[str, int]) -> Solver:
@@ -230,4 +223,4 @@ def _rebuilt(kind: type[Solver], arguments: dict[str, Any], counters: dict[str, 
     return solver
 
 
-__all__ = ["SGD", "Adam", "RMSprop", "Solver"]
+__all__ = ["SGD", "Adam", "RMSprop", "Solver", "copy_of"]

@@ -8,7 +8,7 @@ import torch
 
 from n2d2 import errors
 from n2d2.cells import LAYOUT_OPERATORS, DeepNetCell
-from n2d2.solver import Solver
+from n2d2.solver import Solver, copy_of
 from pytorch_interoperability.runtime import Runtime
 from pytorch_interoperability.signature import Examples
 
@@ -74,7 +74,7 @@ class Block(torch.nn.Module):
 
     def set_solver(self, solver: Solver) -> None:
         """All parameters are updated by one copy of the solver from now on."""
-        self._engine().set_solver_of_all(solver.copy())
+        self._engine().set_solver_of_all(copy_of(solver))
 
     def get_block(self) -> DeepNetCell:
         """The network as cells, sharing these weights."""

@@ -167,7 +167,8 @@ def import_module(module: torch.nn.Module, examples: Examples) -> tuple[Imported
         raise errors.UnsupportedError(
             f"the network cannot be captured: {type(cause).__name__}: {first}{_place_of(cause)}\n"
             + "".join(f"{problem}\n" for problem in left)
-            + "Its forward must be the same sequence of tensor operations for every input; move Python decisions on values out of it."
+            + "Its forward must take inputs of the given size, and be the same sequence of tensor operations for every input: "
+            "move Python decisions on values out of it."
         ) from cause
     importer = Importer(program, module)
     imported = importer.run()

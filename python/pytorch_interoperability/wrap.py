@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from n2d2 import errors
-from n2d2.solver import Solver
+from n2d2.solver import Solver, copy_of
 from pytorch_interoperability.block import Block
 from pytorch_interoperability.examine import table_of
 from pytorch_interoperability.parts import wrap_parts
@@ -51,8 +51,7 @@ def wrap(
     examples = _examples(torch_net, input_size, example_inputs)
     if update not in ("n2d2", "torch"):
         raise errors.ValueError(f'update: expected "n2d2" or "torch", got {update!r}')
-    if solver is not None and not isinstance(solver, Solver):
-        raise errors.TypeError(f"solver: expected an n2d2.solver, got {type(solver).__name__}")
+    solver = None if solver is None else copy_of(solver)
     if solver is not None and update == "torch":
         raise errors.ValueError('solver: with update="torch" a torch optimizer updates; leave the solver out')
     if on_unsupported not in ("error", "torch"):
@@ -87,7 +86,7 @@ def examine(
 @torch.inference_mode(False)
 def _examples(net: Any, input_size: Any, example_inputs: Any) -> Examples:
     if isinstance(net, Block):
-        raise errors.ValueError("torch_net: this network is wrapped already")
+        raise errors.ValueError("torch_net: this network is wrapped already; use it as it is")
     if not isinstance(net, torch.nn.Module):
         raise errors.TypeError(f"torch_net: expected a torch.nn.Module, got {type(net).__name__}")
     if example_inputs is not None:

@@ -47,10 +47,18 @@ def operation(*names: str) -> Callable[[Handler], Handler]:
     return register
 
 
+def inner_axis(axis: int, shape: list[int]) -> int:
+    """The axis counted from the front; refused when it is the batch."""
+    axis %= len(shape)
+    if shape[axis] < 0:
+        raise UnsupportedArgument("axis=0, the batch")
+    return axis
+
+
 def without_keywords(handler: Handler) -> Handler:
     """Decorator: when such a layer is called with a mask its `call` is followed instead."""
     handler.inlines_keywords = True  # type: ignore[attr-defined]
     return handler
 
 
-__all__ = ["HANDLERS", "OPERATIONS", "Handler", "UnsupportedArgument", "operation", "register_handler", "without_keywords"]
+__all__ = ["HANDLERS", "OPERATIONS", "Handler", "UnsupportedArgument", "inner_axis", "operation", "register_handler", "without_keywords"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_interoperability.handlers.arithmetic import as_indices
 from keras_interoperability.handlers.merging import concatenated
-from keras_interoperability.handlers.registry import UnsupportedArgument, operation
+from keras_interoperability.handlers.registry import UnsupportedArgument, inner_axis, operation
 from keras_interoperability.planes import Planes
 
 
@@ -103,9 +103,7 @@ def stack(capture: Any, op: Any, xs: Any) -> Planes:
 @operation("Split")
 def split(capture: Any, op: Any, x: Any) -> list[Planes]:
     x = capture.value(x)
-    axis = op.axis % x.rank
-    if x.shape[axis] < 0:
-        raise UnsupportedArgument("axis=0, the batch")
+    axis = inner_axis(op.axis, x.shape)
     given = op.indices_or_sections
     edges = range(0, x.shape[axis], x.shape[axis] // given) if isinstance(given, int) else [0, *(int(i) for i in given)]
     sizes = [end - start for start, end in pairwise([*edges, x.shape[axis]])]
@@ -115,9 +113,7 @@ def split(capture: Any, op: Any, x: Any) -> list[Planes]:
 @operation("Unstack")
 def unstack(capture: Any, op: Any, x: Any) -> list[Planes]:
     x = capture.value(x)
-    axis = op.axis % x.rank
-    if x.shape[axis] < 0:
-        raise UnsupportedArgument("axis=0, the batch")
+    axis = inner_axis(op.axis, x.shape)
     parts = capture.nodes("Split", [x.last], {"axis": axis, "num_outputs": x.shape[axis]})
     shape = _open([*x.shape[:axis], *x.shape[axis + 1 :]])
     return [Planes(capture, last=capture.node("Reshape", [part], {"shape": shape})) for part in parts]
@@ -170,10 +166,8 @@ def take(capture: Any, op: Any, x: Any, indices: Any) -> Planes:
         raise UnsupportedArgument("axis=None")
     if isinstance(indices, Planes):
         return Planes(capture, last=capture.node("Gather", [x.last, as_indices(capture, indices).last], {"axis": axis % x.rank}))
-    places = np.asarray(indices)
-    if x.shape[axis] < 0:
-        raise UnsupportedArgument("axis=0, the batch")
-    return taken(capture, x, axis % x.rank, np.where(places < 0, places + x.shape[axis], places))
+    places, axis = np.asarray(indices), inner_axis(axis, x.shape)
+    return taken(capture, x, axis, np.where(places < 0, places + x.shape[axis], places))
 
 
 @operation("Flip")
@@ -191,9 +185,7 @@ def roll(capture: Any, op: Any, x: Any) -> Planes:
     if op.axis is None:
         raise UnsupportedArgument("axis=None")
     axes, shifts = ([op.axis], [op.shift]) if isinstance(op.axis, int) else (list(op.axis), list(op.shift))
-    for axis, shift in zip((a % x.rank for a in axes), shifts, strict=True):
-        if x.shape[axis] < 0:
-            raise UnsupportedArgument("axis=0, the batch")
+    for axis, shift in zip((inner_axis(a, x.shape) for a in axes), shifts, strict=True):
         split_at = -shift % x.shape[axis]
         if split_at:
             parts = [sliced(capture, x, axis, split_at, x.shape[axis]), sliced(capture, x, axis, 0, split_at)]

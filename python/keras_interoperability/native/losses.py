@@ -55,10 +55,8 @@ class Loss:
         return activation != "" or self.from_logits
 
 
-class CategoricalCrossEntropy(Loss):
-    """-sum(y * log(softmax(raw))) over the classes."""
-
-    fits = staticmethod(same_shape)
+class SmoothedLoss(Loss):
+    """Base of losses whose targets are shares of classes, which Keras may smooth."""
 
     def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1) -> None:
         if axis != -1:
@@ -66,9 +64,18 @@ class CategoricalCrossEntropy(Loss):
         self.from_logits = from_logits
         self._smoothing = float(label_smoothing)
 
+    def _smoothed(self, y: Array, classes: int) -> Array:
+        return y * np.float32(1 - self._smoothing) + np.float32(self._smoothing / classes) if self._smoothing else y
+
+
+class CategoricalCrossEntropy(SmoothedLoss):
+    """-sum(y * log(softmax(raw))) over the classes."""
+
+    fits = staticmethod(same_shape)
+
     def _targets(self, batch: Batch) -> Array:
         y = np.asarray(batch.y, np.float32)
-        return y * np.float32(1 - self._smoothing) + np.float32(self._smoothing / y.shape[-1]) if self._smoothing else y
+        return self._smoothed(y, y.shape[-1])
 
     def values(self, batch: Batch) -> Array:
         """See the class."""
@@ -130,20 +137,11 @@ class SparseCategoricalCrossEntropy(Loss):
         return "SoftmaxCrossEntropyLoss", _numbers(y, output.shape[-1])
 
 
-class BinaryCrossEntropy(Loss):
+class BinaryCrossEntropy(SmoothedLoss):
     """mean(-y * log(s) - (1 - y) * log(1 - s)) over the last axis, with s = sigmoid(raw)."""
 
-    fits = staticmethod(same_or_flat)
-
-    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1) -> None:
-        if axis != -1:
-            raise TypeError("axis")
-        self.from_logits = from_logits
-        self._smoothing = float(label_smoothing)
-
     def _targets(self, batch: Batch) -> Array:
-        y = with_last_axis(np.asarray(batch.y, np.float32), batch.raw.ndim)
-        return y * np.float32(1 - self._smoothing) + np.float32(0.5 * self._smoothing) if self._smoothing else y
+        return self._smoothed(with_last_axis(np.asarray(batch.y, np.float32), batch.raw.ndim), 2)
 
     def values(self, batch: Batch) -> Array:
         """See the class."""

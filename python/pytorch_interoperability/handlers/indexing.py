@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from pytorch_interoperability.handlers.registry import UnsupportedArgument, handles, refuse
+from pytorch_interoperability.handlers.registry import UnsupportedArgument, handles, inner_axis, refuse
 
 
 @handles("embedding")
@@ -41,9 +41,7 @@ def flip(g: Any, x: Any, dims: Any) -> Any:
 
 @handles("gather")
 def gather(g: Any, x: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Any:
-    axis = dim % len(x.shape)
-    if x.shape[axis] < 0:
-        raise UnsupportedArgument("dim=0, the batch")
+    axis = inner_axis(dim, x.shape)
     return g.node("GatherElements", [x, index], {"axis": axis})
 
 

@@ -30,8 +30,7 @@ def batch_norm(
     attributes = {"epsilon": float(eps), "momentum": 1.0 - float(momentum), "training_mode": int(training), "unbiased_variance": 1}
     inputs = [
         x,
-        g.filled(channels, 1.0) if weight is None else weight,
-        g.filled(channels, 0.0) if bias is None else bias,
+        *_scale_and_bias(g, x, weight, bias),
         g.scratch_buffer(channels) if running_mean is None else running_mean,
         g.scratch_buffer(channels) if running_var is None else running_var,
     ]

@@ -21,8 +21,8 @@ OPERATORS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-@handles("lstm.input", moves="own")
-def lstm(
+@handles("lstm.input", "gru.input", "rnn_tanh.input", "rnn_relu.input", moves="own")
+def recurrent(
     g: Any,
     x: Any,
     hx: Any,
@@ -34,25 +34,8 @@ def lstm(
     bidirectional: bool,
     batch_first: bool,
 ) -> list[Any]:
-    run = Recurrent(g, has_biases, bidirectional)
-    return run.layers(x, hx, params, num_layers, p if train else 0.0, batch_first)
-
-
-@handles("gru.input", "rnn_tanh.input", "rnn_relu.input", moves="own")
-def gru(
-    g: Any,
-    x: Any,
-    hx: Any,
-    params: Any,
-    has_biases: bool,
-    num_layers: int,
-    p: float,
-    train: bool,
-    bidirectional: bool,
-    batch_first: bool,
-) -> list[Any]:
-    run = Recurrent(g, has_biases, bidirectional)
-    return run.layers(x, [hx], params, num_layers, p if train else 0.0, batch_first)
+    states = list(hx) if isinstance(hx, list | tuple) else [hx]  # hidden and cells of an LSTM
+    return Recurrent(g, has_biases, bidirectional).layers(x, states, params, num_layers, p if train else 0.0, batch_first)
 
 
 class Recurrent:

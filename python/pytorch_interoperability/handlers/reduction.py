@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pytorch_interoperability.handlers.axes import Moved, front, permuted
-from pytorch_interoperability.handlers.registry import UnsupportedArgument, handles, refuse
+from pytorch_interoperability.handlers.registry import UnsupportedArgument, handles, inner_axis, refuse
 
 
 def reduced(g: Any, op: str, x: Any, dim: Any, keepdim: bool, **more: Any) -> Any:
@@ -126,7 +126,5 @@ def place_of_extreme(g: Any, x: Any, dim: int | None = None, keepdim: bool = Fal
 @handles("cumsum", moves="axis")
 def cumsum(g: Any, x: Any, dim: int, *, dtype: Any = None) -> Any:
     refuse(dtype=dtype)
-    axis = dim % len(x.shape)
-    if x.shape[axis] < 0:
-        raise UnsupportedArgument("dim=0, the batch")
+    axis = inner_axis(dim, x.shape)
     return g.node("CumSum", [x], {"axis": axis})

@@ -45,6 +45,14 @@ def numbers(value: Any, count: int) -> list[int]:
     return given * count if len(given) == 1 else given
 
 
+def inner_axis(dim: int, shape: list[int]) -> int:
+    """The axis counted from the front; refused when it is the batch."""
+    axis = dim % len(shape)
+    if shape[axis] < 0:
+        raise UnsupportedArgument("dim=0, the batch")
+    return axis
+
+
 def refuse(**options: Any) -> None:
     """Raises when one of these arguments is given."""
     for name, value in options.items():
@@ -61,4 +69,4 @@ def flattened(arguments: Any) -> Iterator[Any]:
             yield argument
 
 
-__all__ = ["HANDLERS", "Function", "Handler", "UnsupportedArgument", "flattened", "handles", "numbers", "refuse"]
+__all__ = ["HANDLERS", "Function", "Handler", "UnsupportedArgument", "flattened", "handles", "inner_axis", "numbers", "refuse"]

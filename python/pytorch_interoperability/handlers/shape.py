@@ -6,7 +6,7 @@ from typing import Any
 
 from pytorch_interoperability.handlers.axes import Moved, permuted, reshaped
 from pytorch_interoperability.handlers.creation import Filled
-from pytorch_interoperability.handlers.registry import UnsupportedArgument, handles
+from pytorch_interoperability.handlers.registry import UnsupportedArgument, handles, inner_axis
 
 
 @handles(
@@ -74,9 +74,7 @@ def transposed(g: Any, x: Any, perm: list[int]) -> Any:
 @handles("cat", "concat", "concatenate", moves="axis")
 def cat(g: Any, tensors: Any, dim: int = 0) -> Any:
     parts = [x for x in tensors if x.shape != [0]]  # torch lets an empty tensor of rank 1 pass
-    axis = dim % len(parts[0].shape)
-    if parts[0].shape[axis] < 0:
-        raise UnsupportedArgument("dim=0, the batch")
+    axis = inner_axis(dim, parts[0].shape)
     return parts[0] if len(parts) == 1 else g.node("Concat", parts, {"axis": axis})
 
 
@@ -135,9 +133,7 @@ def _refuse_repeats(repeats: Any) -> Any:
 def repeat_interleave(g: Any, x: Any, repeats: int, dim: int | None = None, **options: Any) -> Any:
     if dim is None:
         raise UnsupportedArgument("no dim; give it one")
-    axis = dim % len(x.shape)
-    if x.shape[axis] < 0:
-        raise UnsupportedArgument("dim=0, the batch")
+    axis = inner_axis(dim, x.shape)
     shape = list(x.shape)
     spread = g.node(
         "Tile",
@@ -238,10 +234,8 @@ def roll(g: Any, x: Any, shifts: Any, dims: Any = ()) -> Any:
     if not axes:
         raise UnsupportedArgument("no dims; give it the axes")
     for shift, dim in zip(counts, axes, strict=True):
-        axis = dim % len(x.shape)
+        axis = inner_axis(dim, x.shape)
         extent = x.shape[axis]
-        if extent < 0:
-            raise UnsupportedArgument("dims=0, the batch")
         cut = -shift % extent
         if cut:
             x = g.node("Concat", [sliced(g, x, axis, cut, extent), sliced(g, x, axis, 0, cut)], {"axis": axis})

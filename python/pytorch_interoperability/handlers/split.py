@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pytorch_interoperability.handlers.axes import Moved, back, front, permuted
-from pytorch_interoperability.handlers.registry import UnsupportedArgument, handles
+from pytorch_interoperability.handlers.registry import UnsupportedArgument, handles, inner_axis
 from pytorch_interoperability.handlers.shape import shaped
 
 
@@ -92,9 +92,7 @@ def unbind(g: Any, x: Any, dim: int = 0) -> list[Any]:
 
 def parts(g: Any, x: Any, sizes: list[int], dim: int) -> list[Any]:
     """The tensor cut into pieces along one of torch's axes."""
-    axis = dim % len(x.shape)
-    if x.shape[axis] < 0:
-        raise UnsupportedArgument("dim=0, the batch")
+    axis = inner_axis(dim, x.shape)
     value, order = front(g, x)
     if len(sizes) == 1:
         return [x]

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from device_networks import CASES, FULL_RESNET18, Case, batch
 from flipless_keras import configuration, drawn, made, without_flips
-from keras_nets import clone
+from keras_nets import clone, precision
 from layer_parity import compare
 from parity import Twin, assert_one_step_close, shaken
 
@@ -67,15 +67,10 @@ def changes(model: keras.Model, before: list[np.ndarray], loss: float) -> dict[s
 
 def exact_update(case: Case, weights: list[np.ndarray], x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
     """The same in float64."""
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    try:
+    with precision("float64"):
         model = made(case)
         model.set_weights(weights)
         return keras_update(model, case, x, y)
-    finally:
-        keras.config.set_floatx("float32")
-        keras.config.set_dtype_policy("float32")
 
 
 @pytest.mark.parametrize("case", MANY, ids=IDS)

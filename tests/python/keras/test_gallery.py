@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from gallery import SCRIPTS, Script
-from keras_nets import clone
+from keras_nets import clone, precision
 from parity import Twin, assert_one_step_close, distance, shaken
 
 import keras_interoperability as interop
@@ -45,13 +45,10 @@ def keras_step(model: keras.Model, script: Script, x: Any, y: Any) -> list[np.nd
 
 
 def exact_step(script: Script, weights: list[np.ndarray], x: Any, y: Any) -> list[np.ndarray]:
-    keras.config.set_floatx("float64")
-    try:
+    with precision("float64"):
         model = script.make()
         model.set_weights(weights)
         return keras_step(model, script, x, y)
-    finally:
-        keras.config.set_floatx("float32")
 
 
 def our_step(model: keras.Model, script: Script, x: Any, y: Any) -> list[np.ndarray]:

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from keras_nets import batch_norm_net, clone, digits, mnist_convnet, small
+from keras_nets import batch_norm_net, clone, digits, mnist_convnet, precision, small
 from parity import Twin, assert_one_step_close, shaken
 
 import keras_interoperability as interop
@@ -23,13 +23,10 @@ def _step(model: keras.Model, x: np.ndarray, y: np.ndarray, dtype: str) -> dict[
 
 
 def _in_float64(make, weights: list[np.ndarray], x: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
-    keras.config.set_floatx("float64")
-    try:
+    with precision("float64"):
         model = make()
         model.set_weights(weights)
         return _step(model, x, y, "float64")
-    finally:
-        keras.config.set_floatx("float32")
 
 
 @pytest.mark.parametrize(("make", "shape", "rows"), [(mnist_convnet, (28, 28, 1), 128), (small, (8, 8, 1), 7)])
@@ -71,13 +68,10 @@ def test_one_step_with_batch_norm():
     weights = [w + 0.1 * rng.standard_normal(w.shape).astype("float32") ** 2 for w in batch_norm_net().get_weights()]
 
     def exact(weights, x):
-        keras.config.set_floatx("float64")
-        try:
+        with precision("float64"):
             model = batch_norm_net()
             model.set_weights(weights)
             return _batch_norm_step(model, x, y, "float64")
-        finally:
-            keras.config.set_floatx("float32")
 
     plain = batch_norm_net()
     plain.set_weights(weights)

@@ -36,7 +36,8 @@ def train(folder: str, *callbacks: keras.callbacks.Callback) -> keras.Model:
 
 def test_killed_and_started_again(tmp_path):
     program = f"import test_restart; test_restart.train({str(tmp_path / 'killed')!r}, test_restart.Kill())"
-    folders = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    here = Path(__file__).parent
+    folders = os.pathsep.join([str(here), str(here / "support"), os.environ.get("PYTHONPATH", "")])
     killed = subprocess.run([sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": folders}, timeout=300, check=False)
     assert killed.returncode == -signal.SIGKILL
     again, whole = train(str(tmp_path / "killed")), train(str(tmp_path / "whole"))

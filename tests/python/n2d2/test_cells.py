@@ -102,7 +102,7 @@ def test_what_is_no_number_or_solver_is_refused():
     with pytest.raises(errors.TypeError, match=r"fc\.w: expected an array of numbers"):
         deepnet["fc"].set_weights({"fc.w": "abc"})
     for target in (deepnet, deepnet["fc"]):
-        with pytest.raises(errors.TypeError, match=r"set_solver: expected one of n2d2\.solver.*'sgd'"):
+        with pytest.raises(errors.TypeError, match=r"solver: expected one of n2d2\.solver.*'sgd'"):
             target.set_solver("sgd")
 
 

@@ -7,8 +7,9 @@ import copy
 import pytest
 import torch
 from architectures import ARCHITECTURES
-from one_step import check_one_step, shaken_copy, train
+from one_step import check_one_step, train
 from parity import Twin
+from torch_nets import shaken_copy
 
 import pytorch_interoperability as interop
 

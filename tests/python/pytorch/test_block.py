@@ -1,4 +1,4 @@
-"""What a Block does in a user's script."""
+"""What a Block is to a user's script: names, layers, copies, weights written by others, any batch, several outputs."""
 
 from __future__ import annotations
 
@@ -10,45 +10,12 @@ import pytest
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
-from torch_nets import Tutorial
+from torch_nets import Tutorial, small, small_batch
 
 import n2d2
 import pytorch_interoperability as interop
 
 criterion = nn.CrossEntropyLoss()
-
-
-def small(seed: int = 0) -> nn.Module:
-    torch.manual_seed(seed)
-    return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 4))
-
-
-def batch(rows: int = 5) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.randn(rows, 6), torch.randint(0, 4, (rows,))
-
-
-def assert_same_weights(a: nn.Module, b: nn.Module, tolerance: float = 1e-6) -> None:
-    for (name, p), q in zip(a.named_parameters(), b.parameters(), strict=True):
-        assert torch.allclose(p, q, atol=tolerance), name
-
-
-def test_backward_updates_and_a_torch_optimizer_is_harmless():
-    net = small()
-    reference = copy.deepcopy(net)
-    block = interop.wrap(net, (5, 6))
-    block.set_solver(n2d2.solver.SGD(0.1))
-    harmless = torch.optim.AdamW(block.parameters(), lr=1.0, weight_decay=0.5)
-    optimizer = torch.optim.SGD(reference.parameters(), 0.1)
-    for _ in range(3):
-        x, y = batch()
-        harmless.zero_grad()
-        criterion(block(x), y).backward()
-        harmless.step()
-        optimizer.zero_grad()
-        criterion(reference(x), y).backward()
-        optimizer.step()
-    assert_same_weights(net, reference)
-    assert all(p.grad is None for p in block.parameters())
 
 
 def test_names_and_state_dict_are_the_original_ones():
@@ -70,7 +37,7 @@ def test_weights_written_by_others_are_seen(assign):
     net, other = small(), small(1)
     block = interop.wrap(net, (5, 6))
     block.load_state_dict(other.state_dict(), assign=assign)
-    x, y = batch()
+    x, y = small_batch()
     assert torch.allclose(block(x), other(x), atol=1e-6)
     net[0].weight.data.numpy()[:] = 0
     block.refresh()
@@ -82,7 +49,7 @@ def test_weights_written_by_others_are_seen(assign):
 def test_weights_written_in_place_are_seen_in_evaluation():
     net = small().eval()
     block = interop.wrap(net, (5, 6))
-    x, _ = batch()
+    x, _ = small_batch()
     for write in (lambda: net[0].weight.detach().mul_(2), lambda: net[2].weight.detach().add_(1), lambda: nn.init.zeros_(net[0].weight)):
         block(x)
         write()
@@ -100,7 +67,7 @@ def test_cells_follow_weights_that_moved():
     assert np.array_equal(deepnet["0"].get_weights()["0.weight"], np.ones((8, 6)))
     deepnet["0"].set_weights({"0.weight": np.full((8, 6), 2.0)})
     assert torch.equal(net[0].weight.detach(), torch.full((8, 6), 2.0))
-    x, y = batch()
+    x, y = small_batch()
     deepnet.step(x.numpy(), y.numpy(), n2d2.loss.CrossEntropy())
     assert not torch.equal(net[2].weight, small()[2].weight)
 
@@ -125,122 +92,10 @@ def test_empty_batch_gives_what_torch_gives():
     assert block(torch.zeros(0, 6)).shape == (0, 4)
 
 
-def test_used_twice_in_one_loss_updates_once():
-    net = small()
-    reference = copy.deepcopy(net)
-    block = interop.wrap(net, (5, 6), solver=n2d2.solver.SGD(0.1))
-    (x1, y1), (x2, y2) = batch(), batch(3)
-    (criterion(block(x1), y1) + criterion(block(x2), y2)).backward()
-    optimizer = torch.optim.SGD(reference.parameters(), 0.1)
-    (criterion(reference(x1), y1) + criterion(reference(x2), y2)).backward()
-    optimizer.step()
-    assert_same_weights(net, reference)
-    assert block._engine().network.update_count == 1
-
-
-def test_two_blocks_in_one_loss():
-    a, b = small(), nn.Linear(4, 4)
-    ra, rb = copy.deepcopy(a), copy.deepcopy(b)
-    wa, wb = interop.wrap(a, (5, 6), solver=n2d2.solver.SGD(0.1)), interop.wrap(b, (5, 4), solver=n2d2.solver.SGD(0.1))
-    x, y = batch()
-    criterion(wb(wa(x)), y).backward()
-    optimizer = torch.optim.SGD([*ra.parameters(), *rb.parameters()], 0.1)
-    criterion(rb(ra(x)), y).backward()
-    optimizer.step()
-    assert_same_weights(a, ra)
-    assert_same_weights(b, rb)
-
-
-def test_inside_a_larger_model_with_gradient_to_its_input():
-    head, tail = nn.Linear(6, 6), nn.Linear(4, 4)
-    inner = small()
-    reference = copy.deepcopy(nn.Sequential(head, inner, tail))
-    outer = nn.Sequential(head, interop.wrap(inner, (5, 6), solver=n2d2.solver.SGD(0.1)), tail)
-    optimizer = torch.optim.SGD(outer.parameters(), 0.1)
-    expected = torch.optim.SGD(reference.parameters(), 0.1)
-    for _ in range(3):
-        x, y = batch()
-        for model, opt in ((outer, optimizer), (reference, expected)):
-            opt.zero_grad()
-            criterion(model(x), y).backward()
-            opt.step()
-    assert_same_weights(outer, reference)
-
-
-def test_a_backward_over_outdated_weights_is_refused():
-    block = interop.wrap(small(), (5, 6))
-    (x1, y1), (x2, y2) = batch(), batch()
-    first, second = criterion(block(x1), y1), criterion(block(x2), y2)
-    first.backward()
-    with pytest.raises(n2d2.errors.StateError, match="outdated weights"):
-        second.backward()
-    criterion(block(x1), y1).backward()  # and the Block goes on
-
-
-def test_two_pending_forwards_in_torch_mode():
-    net = small()
-    reference = copy.deepcopy(net)
-    block = interop.wrap(net, (5, 6), update="torch")
-    (x1, y1), (x2, y2) = batch(), batch(2)
-    for model in (block, reference):
-        first, second = criterion(model(x1), y1), criterion(model(x2), y2)
-        second.backward()
-        first.backward()
-    for p, q in zip(net.parameters(), reference.parameters(), strict=True):
-        assert torch.allclose(p.grad, q.grad, atol=1e-6)
-
-
-def test_autograd_grad_does_not_train_and_leaves_nothing_behind():
-    net = small()
-    reference = copy.deepcopy(net)
-    block = interop.wrap(net, (5, 6), solver=n2d2.solver.SGD(0.1))
-    x, y = batch()
-    x.requires_grad_()
-    (gradient,) = torch.autograd.grad(criterion(block(x), y), x)
-    (expected,) = torch.autograd.grad(criterion(reference(x), y), x)
-    assert torch.allclose(gradient, expected, atol=1e-6)
-    assert_same_weights(net, reference, 0.0)
-    criterion(block(x), y).backward()
-    torch.optim.SGD(reference.parameters(), 0.1)
-    criterion(reference(x), y).backward()
-    with torch.no_grad():
-        for p in reference.parameters():
-            p -= 0.1 * p.grad
-    assert_same_weights(net, reference)
-
-
-def test_a_penalty_on_the_parameters_counts():
-    net = small()
-    reference = copy.deepcopy(net)
-    block = interop.wrap(net, (5, 6), solver=n2d2.solver.SGD(0.1))
-    x, y = batch()
-    optimizer = torch.optim.SGD(reference.parameters(), 0.1)
-    for model in (block, reference):
-        loss = criterion(model(x), y) + 0.1 * sum(p.square().sum() for p in model.parameters())
-        loss.backward()
-    optimizer.step()
-    assert_same_weights(net, reference)
-    assert all(p.grad is None for p in net.parameters())
-
-
-def test_frozen_layers_stay():
-    net = small()
-    net[0].requires_grad_(False)
-    before = net[0].weight.clone()
-    block = interop.wrap(net, (5, 6))
-    x, y = batch()
-    criterion(block(x), y).backward()
-    assert torch.equal(net[0].weight, before)
-    after = net[2].weight.clone()
-    block.requires_grad_(False)
-    assert not block(x).requires_grad
-    assert torch.equal(net[2].weight, after)
-
-
 def test_dropout_repeats_with_the_seed_and_stops_in_eval():
     net = nn.Sequential(nn.Linear(6, 50), nn.Dropout(0.5), nn.Linear(50, 4))
     block = interop.wrap(net, (5, 6))
-    x, _ = batch()
+    x, _ = small_batch()
     torch.manual_seed(7)
     a = block(x)
     torch.manual_seed(7)
@@ -258,7 +113,7 @@ def test_layers_by_number():
     assert block[0] is net[0]
     assert list(block) == list(net)
     block[1] = nn.Tanh()
-    x, _ = batch()
+    x, _ = small_batch()
     assert torch.allclose(block(x), net(x), atol=1e-6)
     with pytest.raises(TypeError, match="subscriptable"):
         interop.wrap(nn.Linear(6, 4), (5, 6))[0]
@@ -266,22 +121,12 @@ def test_layers_by_number():
 
 def test_deepcopy_and_pickle():
     block = interop.wrap(small(), (5, 6))
-    x, y = batch()
+    x, y = small_batch()
     for twin in (copy.deepcopy(block), pickle.loads(pickle.dumps(block))):
         assert torch.allclose(twin(x), block(x), atol=1e-6)
         before = block(x).detach()
         criterion(twin(x), y).backward()
         assert torch.equal(block(x), before)
-
-
-def test_forwards_without_backward_leave_no_state():
-    block = interop.wrap(small(), (5, 6))
-    x, _ = batch()
-    for _ in range(50):
-        y = block(x)
-    assert block._engine().network.pending == 1
-    del y
-    assert block._engine().network.pending == 0
 
 
 def test_multiple_inputs_and_outputs():
@@ -310,7 +155,7 @@ def test_multiple_inputs_and_outputs():
 
 def test_nan_passes_through():
     block = interop.wrap(small(), (5, 6))
-    x, _ = batch()
+    x, _ = small_batch()
     x[1, 2] = float("nan")
     out = block(x)
     assert torch.isnan(out[1]).all()

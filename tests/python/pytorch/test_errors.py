@@ -147,8 +147,15 @@ def test_other_bad_arguments():
     with pytest.raises(errors.TypeError, match="solver"):
         interop.wrap(net, (2, 4), solver="adam")
     block = interop.wrap(net, (2, 4))
-    with pytest.raises(errors.ValueError, match="already"):
+    with pytest.raises(errors.ValueError, match="already; use it as it is"):
         interop.wrap(block, (2, 4))
+    with pytest.raises(errors.TypeError, match=r"solver: expected one of n2d2\.solver"):
+        block.set_solver(torch.optim.SGD(net.parameters(), 0.1))
+
+
+def test_an_input_size_that_does_not_fit_the_network():
+    with pytest.raises(errors.UnsupportedError, match="must take inputs of the given size"):
+        interop.wrap(nn.Linear(4, 4), (2, 5))
 
 
 def test_a_network_without_parameters_still_runs():

@@ -20,10 +20,11 @@ PREFIX = """
 import copy, gc, json, os, sys
 import torch, torch.nn as nn
 import n2d2, pytorch_interoperability as interop
-from torch_twins import SHAPE, cross_entropy, digit_batch, digit_net, shaken_copy, check, state_of
+from torch_nets import shaken_copy
+from torch_twins import SHAPE, cross_entropy, digit_batch, digit_net, check, state_of
 from parity import Twin
 """
-FOLDERS = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
+FOLDERS = [str(Path(__file__).parents[1]), str(Path(__file__).parent / "support")]
 
 
 def run(code: str, *arguments: str, prefix: str = PREFIX) -> str:

@@ -8,7 +8,8 @@ import pytest
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
-from torch_twins import SHAPE, compare, cross_entropy, digit_batch, digit_net, shaken_copy, state_of
+from torch_nets import shaken_copy
+from torch_twins import SHAPE, compare, cross_entropy, digit_batch, digit_net, state_of
 
 import n2d2
 import pytorch_interoperability as interop

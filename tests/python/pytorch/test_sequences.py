@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from parity import Twin
-from torch_twins import SHAPE, check, cross_entropy, digit_batch, digit_net, shaken_copy
+from torch_nets import shaken_copy
+from torch_twins import SHAPE, check, cross_entropy, digit_batch, digit_net
 
 import n2d2
 import pytorch_interoperability as interop

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 from case_makers import IMAGE, SEQUENCE, Configuration, alike, of
 from keras import layers, ops
+from keras_nets import precision
 from operation_cases import MERGING, OPERATIONS, RESHAPING
 from window_cases import CONVOLUTIONS, POOLS
 
@@ -195,11 +196,6 @@ CASES: dict[str, list[Configuration]] = (
 def build(configuration, dtype: str) -> keras.Model:
     """The model of one configuration; weights differ from Keras' initial ones so that no bias or scale is trivial."""
     shapes, maker = configuration
-    keras.config.set_floatx(dtype)
-    keras.config.set_dtype_policy(dtype)
-    try:
+    with precision(dtype):
         inputs = [keras.Input(shape) for shape in shapes]
         return keras.Model(inputs, maker()(*inputs))
-    finally:
-        keras.config.set_floatx("float32")
-        keras.config.set_dtype_policy("float32")

@@ -1,4 +1,4 @@
-"""The five networks for devices in Keras, with values at which no ReLU switches by rounding."""
+"""The five networks for devices in Keras, with values at which no ReLU switches by rounding, whatever the batch (for one batch: `kinks`)."""
 
 from __future__ import annotations
 

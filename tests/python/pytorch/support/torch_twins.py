@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 import torch.nn as nn
-from parity import Twin, shaken
-from torch_nets import digits
+from parity import Twin
+from torch_nets import digits, shaken_copy
 
 import pytorch_interoperability as interop
 
@@ -40,14 +40,6 @@ def digit_batch(number: int, rows: int = SHAPE[0]) -> tuple[torch.Tensor, torch.
     images, labels = load()
     chosen = torch.arange(number * rows, (number + 1) * rows) % len(images)
     return images[chosen], labels[chosen]
-
-
-def shaken_copy(net: nn.Module) -> nn.Module:
-    """The same network with every weight changed by up to one rounding."""
-    twin = copy.deepcopy(net)
-    for i, parameter in enumerate(twin.parameters()):
-        parameter.data = torch.from_numpy(shaken(parameter.detach().numpy(), i))
-    return twin
 
 
 Script = Callable[[nn.Module, bool], Iterator[dict[str, Any]]]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 import torch.nn as nn
 from parity import assert_one_step_close, distance, shaken
 from torch.utils import _pytree as pytree
+from torch_nets import shaken_copy
 
 import pytorch_interoperability as interop
 
@@ -44,14 +45,6 @@ def step(net: nn.Module, inputs: tuple[torch.Tensor, ...]) -> dict[str, np.ndarr
     return {name: value.detach().numpy().astype(np.float64) for name, value in values.items() if value is not None}
 
 
-def shaken_copy(net: nn.Module) -> nn.Module:
-    """The network with every weight changed by up to one rounding."""
-    twin = copy.deepcopy(net)
-    for i, parameter in enumerate(twin.parameters()):
-        parameter.data = torch.from_numpy(shaken(parameter.detach().numpy(), i))
-    return twin
-
-
 def doubled(x: torch.Tensor) -> torch.Tensor:
     """Floats as float64."""
     return x.double() if x.is_floating_point() else x
@@ -69,6 +62,23 @@ def exact_step(net: nn.Module, inputs: tuple[torch.Tensor, ...]) -> dict[str, np
 def check_one_step(net: nn.Module, *inputs: torch.Tensor) -> None:
     """Wraps a copy of the network and compares a step with PyTorch's, by the rule of `parity`."""
     compare_step(interop.wrap(copy.deepcopy(net), example_inputs=inputs, update="torch"), net, *inputs)
+
+
+class FunctionNet(nn.Module):
+    """A function of the input and of one weight as a network."""
+
+    def __init__(self, function: Callable[..., object], *shape: int) -> None:
+        super().__init__()
+        self.function = function
+        self.w = nn.Parameter(torch.randn(shape))
+
+    def forward(self, x: torch.Tensor) -> object:
+        return self.function(x, self.w)
+
+
+def check_function(function: Callable[..., object], x: torch.Tensor, *shape: int) -> None:
+    """Compares all that a function makes of `x` and of a weight, of `shape` or of that of a row of `x`."""
+    check_one_step(FunctionNet(function, *(shape or x.shape[1:])), x)
 
 
 def compare_step(block: nn.Module, net: nn.Module, *inputs: torch.Tensor, without_onednn: bool = False) -> None:

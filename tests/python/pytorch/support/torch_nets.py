@@ -56,6 +56,23 @@ def batch_norm_net() -> nn.Module:
     )
 
 
+def small(seed: int = 0) -> nn.Sequential:
+    """Two dense layers, 6 numbers in and 4 out."""
+    torch.manual_seed(seed)
+    return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 4))
+
+
+def small_batch(rows: int = 5) -> tuple[torch.Tensor, torch.Tensor]:
+    """Random numbers and class numbers for `small`."""
+    return torch.randn(rows, 6), torch.randint(0, 4, (rows,))
+
+
+def assert_same_weights(a: nn.Module, b: nn.Module, tolerance: float = 1e-6) -> None:
+    """Equal parameters, in absolute distance."""
+    for (name, p), q in zip(a.named_parameters(), b.parameters(), strict=True):
+        assert torch.allclose(p, q, atol=tolerance), name
+
+
 def digits() -> tuple[torch.Tensor, torch.Tensor]:
     """scikit-learn's digits, [1797, 1, 8, 8] in [0, 1]."""
     bunch = load_digits()

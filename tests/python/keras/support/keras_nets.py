@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -63,6 +65,18 @@ def digits() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     order = np.random.default_rng(0).permutation(len(bunch.target))  # else the test images come from other writers
     images, classes = bunch.images[order], bunch.target[order]
     return (images[..., None] / 16).astype("float32"), classes.astype("int64"), keras.utils.to_categorical(classes, 10)
+
+
+@contextlib.contextmanager
+def precision(dtype: str) -> Iterator[None]:
+    """Layers that are made inside compute in this type: they go by the policy, which `set_floatx` leaves alone once there was a layer."""
+    keras.config.set_floatx(dtype)
+    keras.config.set_dtype_policy(dtype)
+    try:
+        yield
+    finally:
+        keras.config.set_floatx("float32")
+        keras.config.set_dtype_policy("float32")
 
 
 def clone(model: keras.Model) -> keras.Model:

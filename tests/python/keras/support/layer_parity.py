@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from layer_cases import build
-from parity import distance, shaken
+from parity import error_and_allowance, shaken
 
 import keras_interoperability as interop
 
@@ -112,6 +112,5 @@ def compare(
     noisy = [shaken(w, i) for i, w in enumerate(weights)], [shaken(x, 99) for x in xs]
     others = [reference(configuration, weights, xs, dy, "float32"), reference(configuration, *noisy, dy, "float64")]
     assert [value.shape for value in found.values()] == [value.shape for value in exact.values()]
-    names = list(exact)
-    allowed = {name: 4 * max(distance(list(o.values())[i], exact[name]) for o in others) + 4e-6 for i, name in enumerate(names)}
-    return {name: (distance(a, exact[name]), allowed[name]) for name, a in zip(names, found.values(), strict=True)}
+    tensors = zip(exact, found.values(), exact.values(), *(other.values() for other in others), strict=True)
+    return {name: error_and_allowance(*values) for name, *values in tensors}
