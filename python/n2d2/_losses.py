@@ -26,7 +26,8 @@ def checked_targets(loss: Loss, shape: list[int], targets: Any, rows: int) -> Ar
             raise errors.ShapeError(f"targets: expected {rows} class numbers, got {len(array)}")
         return np.ascontiguousarray(array, np.int64)
     if list(array.shape) != expected:
-        raise errors.ShapeError(f"targets: expected shape {expected}, got {list(array.shape)}")
+        numbers = f", or {rows} class numbers of an integer type" if loss.by_class else ""
+        raise errors.ShapeError(f"targets: expected shape {expected}{numbers}, got shape {list(array.shape)} of {array.dtype}")
     return np.ascontiguousarray(array, np.float32)
 
 

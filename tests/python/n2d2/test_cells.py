@@ -89,6 +89,13 @@ def test_class_numbers_outside_the_output_are_refused_and_change_nothing(targets
     assert deepnet.network.pending == 0
 
 
+def test_class_numbers_that_are_not_whole_are_refused():
+    with pytest.raises(
+        errors.ShapeError, match=r"expected shape \[6, 3\], or 6 class numbers of an integer type, got shape \[6\] of float64"
+    ):
+        dropout_net().step(X, CLASSES.astype(float), n2d2.loss.CrossEntropy())
+
+
 @pytest.mark.parametrize("loss", ["mse", n2d2.loss.CrossEntropy, None])
 def test_what_is_no_loss_is_refused(loss):
     with pytest.raises(errors.TypeError, match=r"expected n2d2\.loss\.CrossEntropy\(\)"):
