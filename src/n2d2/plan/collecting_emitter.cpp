@@ -1,5 +1,8 @@
 #include "n2d2/plan/collecting_emitter.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace n2d2::plan {
 
 void CollectingEmitter::begin(const ir::Node& node, const std::string& kernel) {
@@ -40,22 +43,32 @@ void CollectingEmitter::late(Run run, std::vector<Use> extra) {
   add(storages_.is_read_by_steps(node()) ? program() : last, std::move(extra), std::move(run)).single = true;
 }
 
-void CollectingEmitter::pack(Operand parameter, Operand packed, Run run) {
+void CollectingEmitter::pack(Operand parameter, Operand packed, Run run, bool sliced) {
   const bool is_own = packed.storage()->region == kPackedOwn;
-  for (const ir::Value* input : node().inputs()) {
-    if (input == nullptr || storages_.of(*input) != parameter.storage() || !storages_.is_computed(*input)) continue;
+  const bool is_computed = std::any_of(node().inputs().begin(), node().inputs().end(), [&](const ir::Value* input) {
+    return input != nullptr && storages_.of(*input) == parameter.storage() && storages_.is_computed(*input);
+  });
+  if (sliced && (is_own || is_computed)) {
+    run = [run = std::move(run)](Lane lane) {
+      lane.index = 0;
+      lane.count = 1;
+      run(lane);
+    };
+  }
+  const std::string label = label_ + " pack";
+  if (is_computed) {
     // A shared copy is made as if that wrote the weight: whoever reads it waits for the packing.
     add(program(), {{parameter, Access::all, !is_own}}, std::move(run)).single = !is_own;
-    return;
+  } else if (is_own) {
+    packs_of_lanes.push_back({label, std::move(run), false});
+  } else if (sliced) {
+    packings.push_back({&node(), parameter, packed, label, std::move(run)});
+  } else {
+    const int turn = static_cast<int>(packings.size());
+    packings.push_back({&node(), parameter, packed, label, [turn, run = std::move(run)](const Lane& lane) {
+                          if (lane.index == turn % lane.count) run(lane);
+                        }});
   }
-  if (is_own) return packs.push_back({label_ + " pack", std::move(run), false});
-  packs_keep_to_lanes = false;
-  const int turn = static_cast<int>(packs.size());
-  packs.push_back({label_ + " pack",
-                   [turn, run = std::move(run)](const Lane& lane) {
-                     if (lane.index == turn % lane.count) run(lane);
-                   },
-                   false});
 }
 
 }  // namespace n2d2::plan

@@ -6,6 +6,7 @@
 #include "n2d2/plan/emitter.h"
 #include "n2d2/plan/memory/storage_map.h"
 #include "n2d2/plan/planned_step.h"
+#include "n2d2/plan/schedule.h"
 
 namespace n2d2::plan {
 
@@ -30,11 +31,11 @@ class CollectingEmitter final : public Emitter {
   void chunked_step(std::vector<Use> uses, Run run) override;
   void single(Run run, std::vector<Use> extra) override;
   void late(Run run, std::vector<Use> extra) override;
-  void pack(Operand parameter, Operand packed, Run run) override;
+  void pack(Operand parameter, Operand packed, Run run, bool sliced) override;
 
   std::vector<PlannedStep> forward, backward, last;
-  std::vector<Step> packs;
-  bool packs_keep_to_lanes = true;
+  std::vector<Step> packs_of_lanes;  ///< copies that every lane makes for itself
+  std::vector<Packing> packings;     ///< copies for all lanes
 
  private:
   /// A copy that lanes make for themselves costs each the work of all, but no cache line of it has to come from another core.

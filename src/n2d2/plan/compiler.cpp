@@ -14,6 +14,7 @@
 #include "n2d2/passes/required_region.h"
 #include "n2d2/plan/barriers.h"
 #include "n2d2/plan/chunks.h"
+#include "n2d2/plan/schedule.h"
 
 namespace n2d2::plan {
 namespace {
@@ -57,15 +58,21 @@ void Compiler::run() {
   if (is_step) store_gradients_directly(emitter, storages);
   if (is_step) append(emitter.forward, std::move(emitter.backward));
   append(emitter.forward, std::move(emitter.last));
-  assign_segments(emitter.forward);
-  assign_segments(emitter.backward);
+  for (auto* steps : {&emitter.forward, &emitter.backward}) {
+    assign_segments(*steps);
+    if (!plan_.options_.keep) continue;
+    store_gradients_early(*steps);
+    pack_before_use(emitter.packings, *steps);
+  }
   for (auto* steps : {&emitter.forward, &emitter.backward}) {
     assign_chunks(*steps, emitter.lane_capacity(), is_step ? kStepChunkBytes : kSplitChunkBytes);
   }
   plan_.sizes_ = plan_memory({plan_.storages_, emitter.forward, emitter.backward, plan_.options_.capacity, plan_.options_.lanes});
+  plan_.pack_.keeps_to_lanes = emitter.packings.empty();
+  std::vector<Step> packs = std::move(emitter.packs_of_lanes);
+  for (Packing& packing : emitter.packings) packs.push_back({std::move(packing.label), std::move(packing.run), false});
   plan_.pack_.segments.clear();
-  if (!emitter.packs.empty()) plan_.pack_.segments.push_back(std::move(emitter.packs));
-  plan_.pack_.keeps_to_lanes = emitter.packs_keep_to_lanes;
+  if (!packs.empty()) plan_.pack_.segments.push_back(std::move(packs));
   plan_.forward_ = program_of(emitter.forward);
   plan_.backward_ = program_of(emitter.backward);
   plan_.bases_.assign(static_cast<std::size_t>(plan_.options_.lanes),
@@ -129,8 +136,8 @@ Program Compiler::program_of(std::vector<PlannedStep>& steps) {
     program.segments.resize(static_cast<std::size_t>(step.segment) + 1);
     double bytes = 0;
     for (const Use& use : step.uses) bytes += static_cast<double>(use.operand.storage()->bytes_per_row);
-    const double flops = step.node == last ? 0 : flops_per_row(*step.node);
-    last = step.node;
+    const double flops = step.node == last || step.node == nullptr ? 0 : flops_per_row(*step.node);
+    if (step.node != nullptr) last = step.node;
     program.segments.back().push_back({std::move(step.label), std::move(step.run), step.single, step.loop, step.chunk_rows, flops, bytes});
   }
   return program;

@@ -70,9 +70,10 @@ class Emitter {
   virtual void single(Run run, std::vector<Use> extra = {}) = 0;
   /// The same, at the end of the program if nobody but the caller waits for the outputs.
   virtual void late(Run run, std::vector<Use> extra) = 0;
-  /// Adds a step to the pack program, which runs before every training forward and when parameters moved. Every lane runs it for a copy
-  /// of its own, else one does. A weight that other nodes compute is packed by a step of this node instead.
-  virtual void pack(Operand parameter, Operand packed, Run run) = 0;
+  /// Adds a step that packs a parameter: before every training forward and when parameters moved, in training if possible just before the
+  /// copy is read. Every lane runs it for a copy of its own, else one lane does, or all when each writes its slice (`sliced`). A weight
+  /// that other nodes compute is packed by a step of this node instead.
+  virtual void pack(Operand parameter, Operand packed, Run run, bool sliced = false) = 0;
 
   virtual Operand operand(const ir::Value& value) = 0;
 

@@ -9,7 +9,7 @@
 namespace n2d2::plan {
 
 struct PlannedStep {
-  const ir::Node* node = nullptr;
+  const ir::Node* node = nullptr;  ///< null: packs a weight
   std::string label;
   std::vector<Use> uses;
   Run run;

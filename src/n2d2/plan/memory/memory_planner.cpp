@@ -71,6 +71,7 @@ class Planner {
     RegionSizes sizes;
     std::vector<Life> local[2], shared[2];
     for (Storage& storage : input_.storages) {
+      if (storage.region == kPacked && summaries_.contains(&storage)) storage.region = -1;  // made by a step, shortly before it is read
       if (storage.region == kPacked) {
         storage.offset = take(sizes.packed, storage.bytes);
       } else if (storage.region == kPackedOwn) {

@@ -164,9 +164,11 @@ Reading plan_reading(Emitter& emit, const Product& product, std::int64_t rows) {
   } else if (is_fixed && !product.k.dim.per_row && (!adjacent || rows >= kRowsForPacking)) {
     const std::int64_t n = product.n.dim.size;
     reading.panels = emit.packed(gemm.packed_floats(k, n) * 4);
-    emit.pack(product.b.operand, reading.panels, [b = product.b, panels = reading.panels, k, n](const Lane& lane) {
-      simd().gemm.pack(b.operand.all(lane), b.down, b.across, k, n, panels.all(lane));
-    });
+    const auto run = [b = product.b, panels = reading.panels, k, n](const Lane& lane) {
+      const Range slice = plan::slice_of(n, lane, simd().gemm.panel);
+      simd().gemm.pack(b.operand.all(lane) + slice.begin * b.across, b.down, b.across, k, slice.size(), panels.all(lane) + slice.begin * k);
+    };
+    emit.pack(product.b.operand, reading.panels, run, true);
   } else {
     reading.scratch = emit.scratch(gemm.scratch_floats(k) * 4);
   }

@@ -1,6 +1,7 @@
 // Direct convolutions in register tiles: inputs are broadcast, output channels are vectors.
 #include "n2d2/backends/cpu/simd/conv.h"
 
+#include "n2d2/backends/cpu/simd/conv_weights.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/backends/cpu/simd/vec.h"
 
@@ -170,36 +171,32 @@ std::int64_t packed_floats(std::int64_t inputs, std::int64_t channels) {
   return (channels + width - 1) / width * width * inputs;
 }
 
-static inline void copy_four(const float* from, float* to) {
-  typedef float Four __attribute__((vector_size(16), aligned(4), may_alias));
-  *reinterpret_cast<Four*>(to) = *reinterpret_cast<const Four*>(from);
+/// One row of a panel.
+static inline void copy_channels(const float* from, std::int64_t count, float* to, std::int64_t padded) {
+  for (std::int64_t j = 0; j < padded; j += kLanes) {
+    const std::int64_t left = count - j < kLanes ? count - j : kLanes, room = padded - j < kLanes ? padded - j : kLanes;
+    store_part(to + j, static_cast<int>(room), load_part(from + j, static_cast<int>(left)));
+  }
 }
 
-void pack(const ConvTap* taps, std::int64_t tap_count, std::int64_t k, std::int64_t channels, float* packed) {
-  const std::int64_t width = width_of(channels);
-  constexpr std::int64_t kBlock = 16;  // inputs that are written in turn: few enough to stay in the first-level cache
-  for (std::int64_t m = 0; m < channels; m += kPanelVecs * width) {
-    const std::int64_t left = channels - m < kPanelVecs * width ? channels - m : kPanelVecs * width;
+void pack(const ConvWeights& weights, std::int64_t first, std::int64_t end, float* packed) {
+  const std::int64_t width = width_of(weights.channels), inputs = weights.inputs;
+  WeightBlock block;
+  for (std::int64_t m = first; m < end; m += kPanelVecs * width) {
+    const std::int64_t left = end - m < kPanelVecs * width ? end - m : kPanelVecs * width;
     const std::int64_t padded = (left + width - 1) / width * width;
-    for (std::int64_t tap = 0; tap < tap_count; ++tap) {
-      const ConvTap& from = taps[tap];
-      for (std::int64_t k0 = 0; k0 < k; k0 += kBlock, packed += padded * kBlock) {
-        const std::int64_t count = k - k0 < kBlock ? k - k0 : kBlock;
-        const float* w = from.weights + k0 * from.k_step + m * from.m_step;
-        if (from.m_step == 1 && left == padded) {
+    float* panel = packed + m * weights.tap_count * inputs;
+    for (std::int64_t tap = 0; tap < weights.tap_count; tap += WeightBlock::kMostTaps) {
+      const std::int64_t more = weights.tap_count - tap, taps = more < WeightBlock::kMostTaps ? more : WeightBlock::kMostTaps;
+      const std::int64_t most = WeightBlock::inputs(taps);
+      for (std::int64_t k = 0; k < inputs; k += most) {
+        const std::int64_t count = inputs - k < most ? inputs - k : most;
+        block.fill(weights, tap, taps, k, count, m, left);
+        for (std::int64_t t = 0; t < taps; ++t) {
           for (std::int64_t i = 0; i < count; ++i) {
-            for (std::int64_t j = 0; j < padded; j += 4) copy_four(w + i * from.k_step + j, packed + i * padded + j);
-          }
-        } else if (from.m_step == 1) {
-          for (std::int64_t i = 0; i < count; ++i) {
-            for (std::int64_t j = 0; j < padded; ++j) packed[i * padded + j] = j < left ? w[i * from.k_step + j] : 0.0F;
-          }
-        } else {
-          for (std::int64_t j = 0; j < padded; ++j) {
-            for (std::int64_t i = 0; i < count; ++i) packed[i * padded + j] = j < left ? w[i * from.k_step + j * from.m_step] : 0.0F;
+            copy_channels(block.channels(t, i), left, panel + ((tap + t) * inputs + k + i) * padded, padded);
           }
         }
-        if (count < kBlock) packed -= padded * (kBlock - count);
       }
     }
   }

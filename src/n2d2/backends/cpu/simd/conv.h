@@ -21,18 +21,21 @@ struct ConvTask {
   std::int64_t rows = 0, columns = 0, channels = 0;
 };
 
-/// Weights of one tap for pack(): element [k, m] of its matrix from inputs to output channels.
-struct ConvTap {
-  const float* weights;
-  std::int64_t k_step, m_step;  ///< floats between neighbours
+/// Weights as they lie in memory: that of tap t from input k to output channel m is first[taps[t] + k * k_step + m * m_step].
+struct ConvWeights {
+  const float* first = nullptr;
+  const std::int64_t* taps = nullptr;
+  std::int64_t tap_count = 0;
+  std::int64_t k_step = 0, m_step = 0;
+  std::int64_t inputs = 0, channels = 0;
 };
 
 struct ConvBodies {
   /// Every output is one chain of multiply-adds over the runs, in order, from the bias.
   void (*run)(const ConvTask& task) = nullptr;
-  /// Writes `taps` matrices of k x channels behind each other, in panels of output channels, missing channels zero.
-  void (*pack)(const ConvTap* taps, std::int64_t tap_count, std::int64_t k, std::int64_t channels, float* packed) = nullptr;
-  /// Floats that pack() writes for `inputs` = taps * k.
+  /// Writes output channels [first, end), which are whole panels, of `packed`: panels of [tap, input, channel], missing channels zero.
+  void (*pack)(const ConvWeights& weights, std::int64_t first, std::int64_t end, float* packed) = nullptr;
+  /// Floats that pack() writes for all channels; `inputs` of all taps.
   std::int64_t (*packed_floats)(std::int64_t inputs, std::int64_t channels) = nullptr;
   /// Output channels of a panel; the last one may be narrower.
   std::int64_t (*panel)(std::int64_t channels) = nullptr;

@@ -1,13 +1,11 @@
 // F(2x2, 3x3): inputs and weights are transformed to 16 places, where a matrix product per place stands for the convolution.
 #include "n2d2/backends/cpu/simd/winograd.h"
 
+#include "n2d2/backends/cpu/simd/conv_weights.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/backends/cpu/simd/vec.h"
 
 namespace n2d2::cpu::N2D2_ISA {
-
-const Simd& table();
-
 namespace {
 
 constexpr int kPlaces = 16;
@@ -150,15 +148,13 @@ std::int64_t scratch_floats(std::int64_t rows, std::int64_t columns, std::int64_
   return kPlaces * (most_tiles(rows, columns) * (whole_vectors(inputs) + whole_vectors(channels)) + 2 * kLine);
 }
 
-/// G g G^T for one vector of one panel: `size` floats lie between its taps, `place` floats between the 16 places of the result.
-template <class V>
-static inline void transform_weights(const float* taps, std::int64_t size, float* to, std::int64_t place) {
-  typedef V Anywhere __attribute__((aligned(4), may_alias));
-  V t[4][3];
+/// G g G^T for one vector of weights; tap(row, column) gives a tap of them, put(i, v) takes the result for place i.
+template <class Tap, class Put>
+static inline void transform_weights(const Tap& tap, const Put& put) {
+  Vec t[4][3];
 #pragma GCC unroll 3
   for (int j = 0; j < 3; ++j) {
-    const auto tap = [&](int row) -> V { return *reinterpret_cast<const Anywhere*>(taps + (3 * row + j) * size); };
-    const V a = tap(0), b = tap(1) * 0.5F, c = tap(2), half = (a + c) * 0.5F;
+    const Vec a = tap(0, j), b = tap(1, j) * 0.5F, c = tap(2, j), half = (a + c) * 0.5F;
     t[0][j] = a;
     t[1][j] = half + b;
     t[2][j] = half - b;
@@ -166,22 +162,41 @@ static inline void transform_weights(const float* taps, std::int64_t size, float
   }
 #pragma GCC unroll 4
   for (int row = 0; row < 4; ++row) {
-    const V half = (t[row][0] + t[row][2]) * 0.5F, middle = t[row][1] * 0.5F;
-    const V out[4] = {t[row][0], half + middle, half - middle, t[row][2]};
-#pragma GCC unroll 4
-    for (int j = 0; j < 4; ++j) *reinterpret_cast<Anywhere*>(to + (4 * row + j) * place) = out[j];
+    const Vec half = (t[row][0] + t[row][2]) * 0.5F, middle = t[row][1] * 0.5F;
+    put(4 * row, t[row][0]);
+    put(4 * row + 1, half + middle);
+    put(4 * row + 2, half - middle);
+    put(4 * row + 3, t[row][2]);
   }
 }
 
-void weights(const float* packed, std::int64_t inputs, std::int64_t channels, float* transformed) {
-  typedef float Four __attribute__((vector_size(16)));
-  const std::int64_t floats = table().conv.packed_floats(inputs, channels), panel = table().conv.panel(channels);
-  for (std::int64_t first = 0; first < floats; first += panel * inputs) {
-    const std::int64_t size = floats - first < panel * inputs ? floats - first : panel * inputs;  // of one tap in this panel
-    const float* taps = packed + 9 * first;
-    std::int64_t i = 0;
-    for (; i + kLanes <= size; i += kLanes) transform_weights<Vec>(taps + i, size, transformed + first + i, floats);
-    for (; i < size; i += 4) transform_weights<Four>(taps + i, size, transformed + first + i, floats);
+/// Channels [j, j + kLanes) of a block's input `i`, of which `left` are there and `padded` are written.
+static inline void transform_channels(const WeightBlock& block, std::int64_t i, std::int64_t j, std::int64_t left, std::int64_t padded,
+                                      float* to, std::int64_t place) {
+  const auto tap = [&](int row, int column) { return block.channels(3 * row + column, i) + j; };
+  if (left - j >= kLanes) {
+    return transform_weights([&](int row, int column) { return load(tap(row, column)); },
+                             [&](int p, Vec value) { store(to + p * place, value); });
+  }
+  const int part = static_cast<int>(left - j), room = static_cast<int>(padded - j < kLanes ? padded - j : kLanes);
+  transform_weights([&](int row, int column) { return load_part(tap(row, column), part); },
+                    [&](int p, Vec value) { store_part(to + p * place, room, value); });
+}
+
+void pack(const ConvWeights& weights, std::int64_t first, std::int64_t end, float* packed) {
+  const std::int64_t inputs = weights.inputs, floats = table().conv.packed_floats(inputs, weights.channels);
+  const std::int64_t panel = table().conv.panel(weights.channels), width = panel / 2, most = WeightBlock::inputs(9);
+  WeightBlock block;
+  for (std::int64_t m = first; m < end; m += panel) {
+    const std::int64_t left = end - m < panel ? end - m : panel, padded = (left + width - 1) / width * width;
+    for (std::int64_t k = 0; k < inputs; k += most) {
+      const std::int64_t count = inputs - k < most ? inputs - k : most;
+      block.fill(weights, 0, 9, k, count, m, left);
+      for (std::int64_t i = 0; i < count; ++i) {
+        float* to = packed + m * inputs + (k + i) * padded;
+        for (std::int64_t j = 0; j < padded; j += kLanes) transform_channels(block, i, j, left, padded, to + j, floats);
+      }
+    }
   }
 }
 
@@ -248,7 +263,7 @@ void taps(float* sums, std::int64_t floats) {
 void add_winograd(Simd& table);
 void add_winograd(Simd& table) {
   table.winograd = {.run = run,
-                    .weights = weights,
+                    .pack = pack,
                     .weight_floats = weight_floats,
                     .scratch_floats = scratch_floats,
                     .input_tiles = input_tiles,

@@ -3,6 +3,8 @@
 #pragma once
 #include <cstdint>
 
+#include "n2d2/backends/cpu/simd/conv.h"
+
 namespace n2d2::cpu {
 
 /// Outputs in tiles of 2x2, each from 4x4 inputs, all of which must exist: rows and columns of the input up to the next even
@@ -11,7 +13,7 @@ struct WinogradTask {
   const float* x = nullptr;        ///< the input under the first tap of output (0, 0)
   std::int64_t x_row = 0;          ///< floats between input rows; columns are neighbours
   std::int64_t inputs = 0;         ///< input channels
-  const float* weights = nullptr;  ///< as WinogradBodies::weights wrote them
+  const float* weights = nullptr;  ///< as WinogradBodies::pack wrote them
   const float* bias = nullptr;     ///< one per output channel, or null
   bool relu = false;
   float* y = nullptr;
@@ -22,8 +24,8 @@ struct WinogradTask {
 
 struct WinogradBodies {
   void (*run)(const WinogradTask& task) = nullptr;
-  /// Transforms nine taps, row by row, that ConvBodies::pack wrote.
-  void (*weights)(const float* packed, std::int64_t inputs, std::int64_t channels, float* transformed) = nullptr;
+  /// Transforms nine taps, row by row, of output channels [first, end), which are whole panels of ConvBodies::panel.
+  void (*pack)(const ConvWeights& weights, std::int64_t first, std::int64_t end, float* packed) = nullptr;
   std::int64_t (*weight_floats)(std::int64_t inputs, std::int64_t channels) = nullptr;
   /// For up to so many rows.
   std::int64_t (*scratch_floats)(std::int64_t rows, std::int64_t columns, std::int64_t inputs, std::int64_t channels) = nullptr;

@@ -1,16 +1,12 @@
 #include "n2d2/backends/cpu/kernels/convolution/direct_convolution.h"
 
 #include <algorithm>
-#include <cstring>
 
-#include "n2d2/backends/cpu/kernels/copies/strided_copy.h"
 #include "n2d2/backends/cpu/kernels/scratch.h"
 #include "n2d2/ir/memory_order.h"
 
 namespace n2d2::cpu {
 namespace {
-
-constexpr std::int64_t kFloatsToTranspose = 2048;  // weights
 
 std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b : -((b - 1 - a) / b); }
 
@@ -25,7 +21,7 @@ DirectConvolution DirectConvolution::forward(const Convolution& conv, const ir::
   direct.out_[1] = columns;
   direct.weight_k_ = strides[1];
   direct.weight_m_ = strides[0];
-  std::vector<std::int64_t> at[2], taps, tap_floats;
+  std::vector<std::int64_t> at[2], tap_floats;
   for (int axis = 0; axis < 2; ++axis) {
     direct.image_.extent[axis] = conv.input[axis];
     direct.in_step_[axis] = conv.strides[axis];
@@ -36,12 +32,9 @@ DirectConvolution DirectConvolution::forward(const Convolution& conv, const ir::
     direct.image_.padded[axis] = std::max(conv.input[axis] + conv.pads_begin[axis], end);
   }
   for (std::int64_t p = 0; p < conv.kernel[0]; ++p) {
-    for (std::int64_t q = 0; q < conv.kernel[1]; ++q) {
-      taps.push_back(p * conv.kernel[1] + q);
-      tap_floats.push_back(p * strides[2] + q * strides[3]);
-    }
+    for (std::int64_t q = 0; q < conv.kernel[1]; ++q) tap_floats.push_back(p * strides[2] + q * strides[3]);
   }
-  direct.add_part(at[0], at[1], {0, 0}, taps, tap_floats);
+  direct.add_part(at[0], at[1], {0, 0}, tap_floats);
   direct.finish();
   return direct;
 }
@@ -79,16 +72,13 @@ DirectConvolution DirectConvolution::input_gradient(const Convolution& conv, con
   }
   for (std::size_t i = 0; i < taps[0].size(); ++i) {
     for (std::size_t j = 0; j < taps[1].size(); ++j) {
-      std::vector<std::int64_t> rows, columns, indices, tap_floats;
+      std::vector<std::int64_t> rows, columns, tap_floats;
       for (const Tap& p : taps[0][i]) rows.push_back(p.output + direct.image_.before[0]);
       for (const Tap& q : taps[1][j]) columns.push_back(q.output + direct.image_.before[1]);
       for (const Tap& p : taps[0][i]) {
-        for (const Tap& q : taps[1][j]) {
-          indices.push_back(p.index * conv.kernel[1] + q.index);
-          tap_floats.push_back(p.index * strides[2] + q.index * strides[3]);
-        }
+        for (const Tap& q : taps[1][j]) tap_floats.push_back(p.index * strides[2] + q.index * strides[3]);
       }
-      direct.add_part(rows, columns, {static_cast<std::int64_t>(i), static_cast<std::int64_t>(j)}, indices, tap_floats);
+      direct.add_part(rows, columns, {static_cast<std::int64_t>(i), static_cast<std::int64_t>(j)}, tap_floats);
     }
   }
   direct.finish();
@@ -96,11 +86,9 @@ DirectConvolution DirectConvolution::input_gradient(const Convolution& conv, con
 }
 
 void DirectConvolution::add_part(const std::vector<std::int64_t>& rows, const std::vector<std::int64_t>& columns,
-                                 std::array<std::int64_t, 2> first, const std::vector<std::int64_t>& taps,
-                                 const std::vector<std::int64_t>& tap_floats) {
+                                 std::array<std::int64_t, 2> first, const std::vector<std::int64_t>& tap_floats) {
   Part part;
   part.first = first;
-  part.taps = taps;
   part.tap_floats = tap_floats;
   bool adjacent = !columns.empty();
   for (std::size_t i = 1; i < columns.size(); ++i) adjacent = adjacent && columns[i] == columns[i - 1] + 1;
@@ -133,46 +121,26 @@ std::int64_t DirectConvolution::scratch_bytes() const {
 
 plan::Operand DirectConvolution::pack(plan::Emitter& emit, std::size_t index) const {
   const auto direct = std::make_shared<DirectConvolution>(*this);
-  std::int64_t floats = 0, taps_of_winograd = 0;
+  std::int64_t floats = 0;
   for (const Part& part : parts_) floats += part.weight_floats;
-  if (winograd_) taps_of_winograd = simd().conv.packed_floats(9 * inputs_, channels_);
-  // Output channels first become neighbours: gathering them one by one would take several times as long.
-  const ir::Value& value = *emit.node().input(index);
-  const std::int64_t all = value.shape().elements_per_row();
-  const bool copies = weight_m_ != 1 && all > kFloatsToTranspose;
-  const StridedCopy copy = copies ? transposition(value) : StridedCopy();
-  const std::int64_t copy_at = (floats + taps_of_winograd + 15) / 16 * 16;
-  const plan::Operand weight = emit.in(index), packed = emit.packed((copy_at + (copies ? all : 0)) * 4);
-  const auto taps_of_lane = std::make_shared<std::vector<std::vector<ConvTap>>>(static_cast<std::size_t>(emit.lanes()));
-  emit.pack(weight, packed, [=](const plan::Lane& lane) {
-    std::vector<ConvTap>& taps = (*taps_of_lane)[static_cast<std::size_t>(lane.index)];
+  const plan::Operand weight = emit.in(index), packed = emit.packed(floats * 4);
+  const auto run = [=](const plan::Lane& lane) {
+    const plan::Range slice = plan::slice_of(direct->channels_, lane, simd().conv.panel(direct->channels_));
     float* to = packed.all(lane);
-    const float* from = weight.all(lane);
-    if (copies) {
-      copy.run(1, from, to + copy_at);
-      from = to + copy_at;
-    }
-    const std::int64_t k_step = copies ? direct->channels_ : direct->weight_k_, m_step = copies ? 1 : direct->weight_m_;
     for (const Part& part : direct->parts_) {
-      taps.clear();
-      for (std::size_t i = 0; i < part.tap_floats.size(); ++i) {
-        taps.push_back({from + (copies ? part.taps[i] * direct->inputs_ * direct->channels_ : part.tap_floats[i]), k_step, m_step});
-      }
-      float* plain = direct->winograd_ ? to + floats : to;
-      simd().conv.pack(taps.data(), static_cast<std::int64_t>(taps.size()), direct->inputs_, direct->channels_, plain);
-      if (direct->winograd_) simd().winograd.weights(plain, direct->inputs_, direct->channels_, to);
+      const ConvWeights weights{.first = weight.all(lane),
+                                .taps = part.tap_floats.data(),
+                                .tap_count = static_cast<std::int64_t>(part.tap_floats.size()),
+                                .k_step = direct->weight_k_,
+                                .m_step = direct->weight_m_,
+                                .inputs = direct->inputs_,
+                                .channels = direct->channels_};
+      (direct->winograd_ ? simd().winograd.pack : simd().conv.pack)(weights, slice.begin, slice.end, to);
       to += part.weight_floats;
     }
-  });
+  };
+  emit.pack(weight, packed, run, true);
   return packed;
-}
-
-/// To [tap, input, output].
-StridedCopy DirectConvolution::transposition(const ir::Value& weight) const {
-  const auto own = ir::strides_of(weight.shape(), ir::order_of(weight));
-  const std::int64_t rows = weight.shape()[2].size, columns = weight.shape()[3].size, tap = inputs_ * channels_;
-  const Shape shape = {channels_, inputs_, rows, columns};
-  return {shape, {weight_m_, weight_k_, own[2], own[3]}, {1, channels_, columns * tap, tap}};
 }
 
 void DirectConvolution::rows(const float* image, const float* weights, const float* bias, bool relu, std::int64_t first, std::int64_t count,

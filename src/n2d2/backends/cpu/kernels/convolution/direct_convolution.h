@@ -8,7 +8,6 @@
 
 #include "n2d2/backends/cpu/kernels/convolution/convolution.h"
 #include "n2d2/backends/cpu/kernels/convolution/padded_image.h"
-#include "n2d2/backends/cpu/kernels/copies/strided_copy.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/plan/emitter.h"
 
@@ -40,15 +39,13 @@ class DirectConvolution {
   struct Part {
     std::array<std::int64_t, 2> first{};   ///< output row and column
     std::vector<std::int64_t> runs;        ///< see ConvTask
-    std::vector<std::int64_t> taps;        ///< number of each tap in the kernel, row by row, in the order of the runs
-    std::vector<std::int64_t> tap_floats;  ///< first weight of each tap
+    std::vector<std::int64_t> tap_floats;  ///< first weight of each tap, in the order of the runs
     std::int64_t run_floats = 0;
     std::int64_t weight_floats = 0;  ///< packed
   };
   DirectConvolution() = default;
   void add_part(const std::vector<std::int64_t>& rows, const std::vector<std::int64_t>& columns, std::array<std::int64_t, 2> first,
-                const std::vector<std::int64_t>& taps, const std::vector<std::int64_t>& tap_floats);
-  StridedCopy transposition(const ir::Value& weight) const;
+                const std::vector<std::int64_t>& tap_floats);
   void finish();
   bool is_one_row() const;
   void row_of_all(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, float* y) const;
