@@ -30,6 +30,9 @@ struct ConvTap {
 struct ConvBodies {
   /// Every output is one chain of multiply-adds over the runs, in order, from the bias.
   void (*run)(const ConvTask& task) = nullptr;
+  /// The same with a max-pool by windows of 2x2 behind it, each of which says in `argmax` from which place its value comes. `rows` and
+  /// `columns`, of the convolution, are even; y_row and y_step are floats of y, and bytes of argmax, between windows.
+  void (*run_pooled)(const ConvTask& task, std::uint8_t* argmax) = nullptr;
   /// Writes `taps` matrices of k x channels behind each other, in panels of output channels, missing channels zero.
   void (*pack)(const ConvTap* taps, std::int64_t tap_count, std::int64_t k, std::int64_t channels, float* packed) = nullptr;
   /// Floats that pack() writes for `inputs` = taps * k.
