@@ -35,6 +35,9 @@ CASES = {
     "strided": conv_pool((8, 15, 13), (9, 8, 3, 3), (1, 1), (2, 2), (2, 2), True, conv_strides=(2, 1)),
     "overlapping windows": conv_pool((8, 12, 12), (9, 8, 3, 3), (1, 1), (3, 3), (2, 2), True),
     "gaps between windows": conv_pool((8, 12, 12), (9, 8, 3, 3), (1, 1), (2, 2), (3, 3), True),
+    "few inputs, many outputs": conv_pool((3, 13, 19), (37, 3, 3, 5), (0, 0), (2, 2), (2, 2), True),
+    "two inputs": conv_pool((2, 13, 11), (19, 2, 3, 3), (1, 0), (2, 2), (2, 2), False),
+    "one input, small kernel": conv_pool((1, 12, 9), (9, 1, 2, 2), (0, 0), (2, 2), (2, 2), True, bias=False),
     "wide windows": conv_pool((4, 16, 16), (5, 4, 3, 3), (1, 1), (4, 4), (4, 4), False),
 }
 

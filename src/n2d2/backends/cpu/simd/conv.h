@@ -33,6 +33,9 @@ struct ConvWeights {
 struct ConvBodies {
   /// Every output is one chain of multiply-adds over the runs, in order, from the bias.
   void (*run)(const ConvTask& task) = nullptr;
+  /// The same with a max-pool by windows of 2x2 behind it, each of which says in `argmax` from which place its value comes. `rows` and
+  /// `columns`, of the convolution, are even; y_row and y_step are floats of y, and bytes of argmax, between windows.
+  void (*run_pooled)(const ConvTask& task, std::uint8_t* argmax) = nullptr;
   /// Writes output channels [first, end), which are whole panels, of `packed`: panels of [tap, input, channel], missing channels zero.
   void (*pack)(const ConvWeights& weights, std::int64_t first, std::int64_t end, float* packed) = nullptr;
   /// Floats that pack() writes for all channels; `inputs` of all taps.

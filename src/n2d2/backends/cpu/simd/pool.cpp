@@ -1,52 +1,30 @@
 // Windows of a max-pool over channels-last activations, and its gradient.
+#include "n2d2/backends/cpu/simd/max_place.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/backends/cpu/simd/vec.h"
 
 namespace n2d2::cpu::N2D2_ISA {
 namespace {
 
-struct Best {
-  Vec value;
-  VecInt place;
-};
-
-static inline void consider(Best& best, Vec v, int place) {
-#if defined(__AVX512F__)
-  // Larger, or a first NaN.
-  const __mmask16 larger = _mm512_cmp_ps_mask(v, best.value, _CMP_NLE_UQ);
-  const __mmask16 take = _mm512_mask_cmp_ps_mask(larger, best.value, best.value, _CMP_ORD_Q);
-  best.value = _mm512_mask_mov_ps(best.value, take, v);
-  best.place = reinterpret_cast<VecInt>(
-      _mm512_mask_mov_epi32(reinterpret_cast<__m512i>(best.place), take, reinterpret_cast<__m512i>(VecInt{} + place)));
-#else
-  const VecInt take = ~(v <= best.value) & (best.value == best.value);  // also a first NaN
-  best.value = take ? v : best.value;
-  best.place = take ? (VecInt{} + place) : best.place;
-#endif
-}
-
 void max_pool(const float* x, const std::int64_t* offsets, const std::uint8_t* places, int count, std::int64_t channels, bool relu,
               float* y, std::uint8_t* argmax) {
-  const Vec zero{};
   for (std::int64_t c = 0; c < channels; c += kLanes) {
     const int rest = channels - c < kLanes ? static_cast<int>(channels - c) : kLanes;
     const bool whole = rest == kLanes;
     const float* first = x + offsets[0] + c;
-    Best best = {whole ? load(first) : load_part(first, rest), VecInt{} + places[0]};
+    MaxPlace best = {whole ? load(first) : load_part(first, rest), VecInt{} + places[0]};
     for (int k = 1; k < count; ++k) {
       const float* pixel = x + offsets[k] + c;
-      consider(best, whole ? load(pixel) : load_part(pixel, rest), places[k]);
+      best.consider(whole ? load(pixel) : load_part(pixel, rest), places[k]);
     }
-    if (relu) best.value = best.value <= zero ? zero : best.value;  // NaN stays
-    whole ? store(y + c, best.value) : store_part(y + c, rest, best.value);
-    store_bytes(argmax + c, rest, best.place);
+    if (relu) best.relu();
+    best.put(y + c, argmax + c, rest);
   }
 }
 
 /// kRows x kColumns pixels a window; 0: as the row says.
 template <int kRows, int kColumns, bool whole>
 static inline void pool_channels(const MaxPoolRow row, std::int64_t c, int rest) {
-  const Vec zero{};
   const int rows = kRows == 0 ? row.row_count : kRows, columns = kColumns == 0 ? row.columns : kColumns;
   const float* starts[kRows == 0 ? 256 : kRows];
   for (int p = 0; p < rows; ++p) starts[p] = row.rows[p];
@@ -56,16 +34,15 @@ static inline void pool_channels(const MaxPoolRow row, std::int64_t c, int rest)
       const float* from = starts[p] + at + q * row.dilation;
       return whole ? load(from) : load_part(from, rest);
     };
-    Best best = {pixel(0, 0), VecInt{} + row.first_place};
+    MaxPlace best = {pixel(0, 0), VecInt{} + row.first_place};
 #pragma GCC unroll 3
     for (int p = 0; p < rows; ++p) {
 #pragma GCC unroll 3
-      for (int q = p == 0 ? 1 : 0; q < columns; ++q) consider(best, pixel(p, q), row.first_place + p * columns + q);
+      for (int q = p == 0 ? 1 : 0; q < columns; ++q) best.consider(pixel(p, q), row.first_place + p * columns + q);
     }
-    if (row.relu) best.value = best.value <= zero ? zero : best.value;  // NaN stays
+    if (row.relu) best.relu();
     const std::int64_t to = window * row.channels + c;
-    whole ? store(row.y + to, best.value) : store_part(row.y + to, rest, best.value);
-    store_bytes(row.argmax + to, rest, best.place);
+    best.put(row.y + to, row.argmax + to, whole ? kLanes : rest);
   }
 }
 

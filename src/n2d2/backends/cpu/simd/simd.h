@@ -34,30 +34,32 @@ struct SparsePatch {
   std::int64_t from_row, to_row;
 };
 
-/// Lists of the gradients of one window, by place in the window.
-struct SparseListing {
-  const float* gradients = nullptr;  ///< [channels]
+/// The gradients of an image as a max-pool left it.
+struct SparseGradients {
+  const float* dy = nullptr;  ///< [windows, channels]
+  const float* y = nullptr;   ///< the gradient is dy where y > 0, else 0; null: dy
   const std::uint8_t* argmax = nullptr;
-  std::int64_t channels = 0;
-  std::int64_t step = 0;  ///< entries point to channel * step
+  std::int64_t windows = 0, channels = 0;
+  int places = 0;  ///< of a window
+};
+
+/// Lists that entries are appended to.
+struct SparseLists {
   SparseEntry* entries = nullptr;
-  std::int32_t* counts = nullptr;  ///< of each list: entries are appended
-  std::int64_t room = 0;           ///< entries between the beginnings of lists
+  std::int32_t* counts = nullptr;
+  std::int64_t room = 0;  ///< entries between the beginnings of lists: the most one can get, in whole vectors
 };
 
 /// The gradient of a convolution's input, image by image: windows of pool x pool places that follow each other in the input, kernel x
 /// kernel taps.
 struct SparseWindows {
   int pool = 0, kernel = 0;
-  const SparseEntry* entries = nullptr;  ///< a list per window and place; offsets are output channel * taps * lanes
-  const std::int32_t* counts = nullptr;
-  std::int64_t room = 0;
-  const std::int32_t* windows = nullptr;  ///< first float of each window's patch
-  std::int64_t window_count = 0;
-  const float* weights = nullptr;  ///< [channels / lanes, outputs, taps, lanes]
+  SparseLists lists;                   ///< one per window and place; offsets are output channel * taps * lanes
+  std::int64_t rows = 0, columns = 0;  ///< of windows
+  const float* weights = nullptr;      ///< [channels / lanes, outputs, taps, lanes]
   std::int64_t outputs = 0, channels = 0;
-  float* image = nullptr;
-  std::int64_t image_row = 0, image_column = 0;
+  float* image = nullptr;  ///< written as far as the windows' patches reach
+  std::int64_t image_row = 0;
 };
 
 /// The weight gradient of a convolution of few channels behind a max-pool: all inputs under one window and the kernel at each of its
@@ -72,9 +74,11 @@ struct SparsePick {
   std::int32_t taps[32] = {};    ///< and each of its floats from there
   int tap_count = 0;
   std::int64_t channels = 0;
-  const float* gradients = nullptr;  ///< [windows, channels]
+  const float* dy = nullptr;  ///< [windows, channels]
   const std::uint8_t* argmax = nullptr;
-  float* sums = nullptr;  ///< [taps, channels]: added to
+  const float* y = nullptr;    ///< the gradient is dy where y > 0, else 0; null: dy
+  float* sums = nullptr;       ///< [taps, channels]: added to
+  float* gradients = nullptr;  ///< [channels]: the sums of the gradients are added; may be null
   static constexpr int kFloats = 32, kPlaces = 16, kTaps = 32;
 };
 
@@ -160,9 +164,15 @@ struct Simd {
   // simd/sparse_window.cpp
   bool (*has_sparse_windows)(int pool, int kernel, std::int64_t channels) = nullptr;
   void (*sparse_windows)(const SparseWindows& task) = nullptr;
-  void (*list_places)(const SparseListing& listing) = nullptr;
-  /// to = y <= 0 ? 0 : dy, the gradient of Relu; to may be dy.
-  void (*mask_relu)(const float* dy, const float* y, float* to, std::int64_t n) = nullptr;
+
+  // simd/sparse_lists.cpp
+  /// Of each window, those of each of its places: list window * places + place. Entries point to channel * step.
+  void (*list_places)(const SparseGradients& gradients, std::int64_t step, const SparseLists& lists) = nullptr;
+  /// Of each channel. Entries point to windows[window] + places[place].
+  void (*list_channels)(const SparseGradients& gradients, const std::int32_t* windows, const std::int32_t* places,
+                        const SparseLists& lists) = nullptr;
+  /// sums[c] += the gradients of channel c.
+  void (*sum_gradients)(const SparseGradients& gradients, float* sums) = nullptr;
 
   // simd/sparse_pick.cpp
   /// Null where the machine has no permutation for it.

@@ -5,19 +5,13 @@
 namespace n2d2::cpu::N2D2_ISA {
 namespace {
 
-/// kPool x kPool places, each with kKernel x kKernel taps: all inputs under them for one vector of channels.
-template <int kPool, int kKernel>
-void window(const SparseWindows& task, const SparseEntry* entries, const std::int32_t* counts, const float* weights, float* image) {
-  constexpr int kSide = kPool + kKernel - 1;
-  Vec sums[kSide][kSide];
-#pragma GCC unroll 5
-  for (int i = 0; i < kSide; ++i) {
-#pragma GCC unroll 5
-    for (int j = 0; j < kSide; ++j) sums[i][j] = load(image + i * task.image_row + j * task.image_column);
-  }
+/// Adds what the lists of a window say: kPool x kPool places, each with kKernel x kKernel taps.
+template <int kPool, int kKernel, int kSide>
+static inline void add_window(const SparseEntry* entries, const std::int32_t* counts, std::int64_t room, const float* weights,
+                              Vec (&sums)[kSide][kSide]) {
 #pragma GCC unroll 9
   for (int place = 0; place < kPool * kPool; ++place) {
-    const SparseEntry* list = entries + place * task.room;
+    const SparseEntry* list = entries + place * room;
     for (std::int32_t n = 0; n < counts[place]; ++n) {
       const Vec factor = splat(list[n].gradient);
       const float* w = weights + list[n].offset;
@@ -31,11 +25,39 @@ void window(const SparseWindows& task, const SparseEntry* entries, const std::in
       }
     }
   }
+}
+
+/// A row of windows, for one vector of channels: all inputs under a window are in registers, of which those under the next window, too,
+/// stay there. `is_first`: nothing has been written yet.
+template <int kPool, int kKernel>
+void window_row(const SparseWindows& task, std::int64_t first, bool is_first, const float* weights, float* image) {
+  constexpr int kSide = kPool + kKernel - 1, kKept = kKernel - 1;
+  const std::int64_t row = task.image_row, column = task.channels;
+  Vec sums[kSide][kSide];
+  const auto begin = [&](int j) {
 #pragma GCC unroll 5
-  for (int i = 0; i < kSide; ++i) {
+    for (int i = 0; i < kSide; ++i) sums[i][j] = is_first || i >= kKept ? Vec{} : load(image + i * row + j * column);
+  };
+  const auto end = [&](int j) {
 #pragma GCC unroll 5
-    for (int j = 0; j < kSide; ++j) store(image + i * task.image_row + j * task.image_column, sums[i][j]);
+    for (int i = 0; i < kSide; ++i) store(image + i * row + j * column, sums[i][j]);
+  };
+#pragma GCC unroll 5
+  for (int j = 0; j < kKept; ++j) begin(j);
+  for (std::int64_t list = first; list < first + task.columns * kPool * kPool; list += kPool * kPool, image += kPool * column) {
+#pragma GCC unroll 5
+    for (int j = kKept; j < kSide; ++j) begin(j);
+    add_window<kPool, kKernel>(task.lists.entries + list * task.lists.room, task.lists.counts + list, task.lists.room, weights, sums);
+#pragma GCC unroll 5
+    for (int j = 0; j < kPool; ++j) end(j);
+#pragma GCC unroll 5
+    for (int i = 0; i < kSide; ++i) {
+#pragma GCC unroll 5
+      for (int j = 0; j < kKept; ++j) sums[i][j] = sums[i][j + kPool];
+    }
   }
+#pragma GCC unroll 5
+  for (int j = 0; j < kKept; ++j) end(j);
 }
 
 template <int kPool, int kKernel>
@@ -43,9 +65,8 @@ void windows(const SparseWindows& task) {
   const std::int64_t slice = task.outputs * kKernel * kKernel * kLanes;
   for (std::int64_t c = 0; c < task.channels; c += kLanes) {
     const float* weights = task.weights + c / kLanes * slice;
-    for (std::int64_t i = 0; i < task.window_count; ++i) {
-      const std::int64_t list = i * kPool * kPool;
-      window<kPool, kKernel>(task, task.entries + list * task.room, task.counts + list, weights, task.image + task.windows[i] + c);
+    for (std::int64_t i = 0; i < task.rows; ++i) {
+      window_row<kPool, kKernel>(task, i * task.columns * kPool * kPool, i == 0, weights, task.image + i * kPool * task.image_row + c);
     }
   }
 }
@@ -67,33 +88,12 @@ bool has_sparse_windows(int pool, int kernel, std::int64_t channels) { return ch
 
 void sparse_windows(const SparseWindows& task) { body_of(task.pool, task.kernel)(task); }
 
-/// Appends without a branch.
-void list_places(const SparseListing& listing) {
-  for (std::int64_t c = 0; c < listing.channels; ++c) {
-    const std::uint8_t place = listing.argmax[c];
-    const std::int32_t count = listing.counts[place];
-    listing.entries[place * listing.room + count] = {static_cast<std::int32_t>(c * listing.step), listing.gradients[c]};
-    listing.counts[place] = count + (listing.gradients[c] == 0.0F ? 0 : 1);  // NaN counts
-  }
-}
-
-void mask_relu(const float* dy, const float* y, float* to, std::int64_t n) {
-  const Vec zero{};
-  std::int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) store(to + i, load(y + i) <= zero ? zero : load(dy + i));
-  if (i == n) return;
-  const int rest = static_cast<int>(n - i);
-  store_part(to + i, rest, load_part(y + i, rest) <= zero ? zero : load_part(dy + i, rest));
-}
-
 }  // namespace
 
 void add_sparse_window(Simd& table);
 void add_sparse_window(Simd& table) {
   table.has_sparse_windows = has_sparse_windows;
   table.sparse_windows = sparse_windows;
-  table.list_places = list_places;
-  table.mask_relu = mask_relu;
 }
 
 }  // namespace n2d2::cpu::N2D2_ISA

@@ -2,6 +2,7 @@
 // Only for the bodies in this folder. Everything is static: an inline function of a special instruction set must not be merged
 // with its namesake of another one.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 
 #if defined(__AVX2__)
@@ -94,34 +95,56 @@ static inline void store_half_part(float* p, int n, VecHalf v) { _mm256_mask_sto
 /// A byte per lane.
 typedef std::uint8_t VecByte __attribute__((vector_size(kLanes), aligned(1), may_alias));
 
-/// The first `n` <= kLanes bytes at p as numbers, zeros in the other lanes.
+/// The first `n` <= kLanes bytes at p as numbers, zeros in the other lanes. With the instructions by name: GCC 12 converts bytes one by
+/// one.
 static inline VecInt load_bytes(const std::uint8_t* p, int n) {
+#if defined(__AVX512F__)
+  const __m128i bytes =
+      n == kLanes ? _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)) : _mm_maskz_loadu_epi8(static_cast<__mmask16>((1U << n) - 1U), p);
+  return reinterpret_cast<VecInt>(_mm512_maskz_cvtepu8_epi32(static_cast<__mmask16>(0xffff), bytes));
+#else
   VecByte bytes{};
   if (n == kLanes) {
     bytes = *reinterpret_cast<const VecByte*>(p);
   } else {
-#if defined(__AVX512F__)
-    bytes = reinterpret_cast<VecByte>(_mm_maskz_loadu_epi8(static_cast<__mmask16>((1U << n) - 1U), p));
-#else
     for (int i = 0; i < kLanes; ++i) bytes[i] = i < n ? p[i] : std::uint8_t{0};
-#endif
   }
+#if defined(__AVX2__)
+  return reinterpret_cast<VecInt>(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(&bytes))));
+#else
   return __builtin_convertvector(bytes, VecInt);
+#endif
+#endif
 }
 /// The other way round.
 static inline void store_bytes(std::uint8_t* p, int n, VecInt numbers) {
-  const VecByte bytes = __builtin_convertvector(numbers, VecByte);
-  if (n == kLanes) {
-    *reinterpret_cast<VecByte*>(p) = bytes;
-  } else {
 #if defined(__AVX512F__)
-    _mm_mask_storeu_epi8(p, static_cast<__mmask16>((1U << n) - 1U), reinterpret_cast<__m128i>(bytes));
+  const __m128i bytes = _mm512_maskz_cvtepi32_epi8(static_cast<__mmask16>(0xffff), reinterpret_cast<__m512i>(numbers));
+  if (n == kLanes) return _mm_storeu_si128(reinterpret_cast<__m128i*>(p), bytes);
+  _mm_mask_storeu_epi8(p, static_cast<__mmask16>((1U << n) - 1U), bytes);
 #else
-    for (int i = 0; i < kLanes; ++i) {
-      if (i < n) p[i] = bytes[i];
-    }
+  VecByte bytes;
+#if defined(__AVX2__)
+  const __m256i lowest = _mm256_set1_epi32(0x0c080400);
+  const __m256i chosen = _mm256_shuffle_epi8(reinterpret_cast<__m256i>(numbers), lowest);  // in both halves
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(&bytes),
+                   _mm_unpacklo_epi32(_mm256_castsi256_si128(chosen), _mm256_extracti128_si256(chosen, 1)));
+#else
+  bytes = __builtin_convertvector(numbers, VecByte);
 #endif
-  }
+  if (n == kLanes) return void(*reinterpret_cast<VecByte*>(p) = bytes);
+  std::uint64_t rest = 0;  // in pieces of 4, 2 and 1: a loop would become a call, and that moves all vectors to the stack
+  __builtin_memcpy(&rest, &bytes, sizeof bytes);
+  const auto piece = [&](std::size_t size) {
+    if ((static_cast<std::size_t>(n) & size) == 0) return;
+    __builtin_memcpy(p, &rest, size);
+    p += size;
+    rest >>= 8 * size;
+  };
+  piece(4);
+  piece(2);
+  piece(1);
+#endif
 }
 
 /// Sum of the lanes, in a fixed order.

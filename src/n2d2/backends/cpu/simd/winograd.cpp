@@ -2,6 +2,7 @@
 #include "n2d2/backends/cpu/simd/winograd.h"
 
 #include "n2d2/backends/cpu/simd/conv_weights.h"
+#include "n2d2/backends/cpu/simd/max_place.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/backends/cpu/simd/vec.h"
 
@@ -78,6 +79,26 @@ static inline void transform_output(const float* m, std::int64_t place, Vec bias
   }
 }
 
+/// One row of tiles to one row of windows.
+void pool_row(const WinogradTask& task, const float* m, std::int64_t place, std::int64_t tiles, float* y, std::uint8_t* argmax) {
+  const std::int64_t stride = whole_vectors(task.channels);
+  for (std::int64_t tile = 0; tile < tiles; ++tile, m += stride, y += task.channels, argmax += task.channels) {
+    for (std::int64_t c = 0; c < task.channels; c += kLanes) {
+      const int part = task.channels - c < kLanes ? static_cast<int>(task.channels - c) : kLanes;
+      Vec bias{};
+      if (task.bias != nullptr) bias = part == kLanes ? load(task.bias + c) : load_part(task.bias + c, part);
+      Vec out[2][2];
+      transform_output(m + c, place, bias, out);
+      MaxPlace best{out[0][0], VecInt{}};
+      best.consider(out[0][1], 1);
+      best.consider(out[1][0], 2);
+      best.consider(out[1][1], 3);
+      if (task.relu) best.relu();
+      best.put(y + c, argmax + c, part);
+    }
+  }
+}
+
 /// One row of tiles to one or two rows of outputs.
 void finish_row(const WinogradTask& task, const float* m, std::int64_t place, std::int64_t tiles, float* y, std::int64_t rows) {
   const Vec zero{};
@@ -136,8 +157,12 @@ void run(const WinogradTask& task) {
     }
     for (std::int64_t i = 0; i < count; ++i) {
       const std::int64_t first = 2 * (row + i);
-      finish_row(task, products + i * across * out_stride, out_place, across, task.y + first * task.y_row,
-                 task.rows - first < 2 ? task.rows - first : 2);
+      const float* of_row = products + i * across * out_stride;
+      if (task.argmax != nullptr) {
+        pool_row(task, of_row, out_place, across, task.y + (row + i) * task.y_row, task.argmax + (row + i) * task.y_row);
+      } else {
+        finish_row(task, of_row, out_place, across, task.y + first * task.y_row, task.rows - first < 2 ? task.rows - first : 2);
+      }
     }
   }
 }

@@ -19,6 +19,8 @@ struct WinogradTask {
   float* y = nullptr;
   std::int64_t y_row = 0;  ///< floats between output rows; columns are neighbours
   std::int64_t rows = 0, columns = 0, channels = 0;
+  /// Not null: y is a max-pool by windows of 2x2, as in ConvBodies::run_pooled; neighbours in a row of windows lie together.
+  std::uint8_t* argmax = nullptr;
   float* scratch = nullptr;  ///< WinogradBodies::scratch_floats
 };
 

@@ -1,4 +1,5 @@
-// ConvMaxPool: rows of the convolution live in a lane's scratch until the pool has read them; only pooled values are stored.
+// ConvMaxPool: only pooled values are stored. What windows of 2x2 choose from stays in registers; for others rows of the convolution live
+// in a lane's scratch until the pool has read them.
 #include <algorithm>
 
 #include "n2d2/backends/cpu/kernels/convolution/direct_convolution.h"
@@ -25,6 +26,7 @@ struct ConvMaxPool {
   DirectConvolution conv;
   PoolGeometry pool;  ///< its input: the rows and columns of the convolution that windows read
   bool relu;
+  bool in_registers;  ///< else in the ring
   std::int64_t ring;  ///< rows that fit
   std::int64_t image_floats = 0;
 
@@ -32,8 +34,9 @@ struct ConvMaxPool {
   std::int64_t ring_bytes() const { return whole_lines(ring * row_floats() * 4); }
 
   void run(const float* x, const float* weights, const float* bias, float* y, std::uint8_t* argmax, char* scratch) const {
-    auto* rows = reinterpret_cast<float*>(scratch);
     const float* image = conv.image(x, scratch + ring_bytes());
+    if (in_registers) return conv.pooled(image, weights, bias, relu, y, argmax, scratch + ring_bytes());
+    auto* rows = reinterpret_cast<float*>(scratch);
     std::int64_t made = 0;
     for (std::int64_t i = 0; i < pool.out_height; ++i) {
       const std::int64_t first = std::max<std::int64_t>(0, i * pool.strides[0] - pool.pads[0]);
@@ -49,6 +52,14 @@ struct ConvMaxPool {
   }
 };
 
+/// Whether the windows are 2x2, side by side, and all inside the convolution's output.
+bool fits_registers(const PoolGeometry& pool) {
+  for (const int axis : {0, 1}) {
+    if (pool.kernel[axis] != 2 || pool.strides[axis] != 2 || pool.dilations[axis] != 1 || pool.pads[axis] != 0) return false;
+  }
+  return pool.height == 2 * pool.out_height && pool.width == 2 * pool.out_width;
+}
+
 ConvMaxPool describe(const ir::Node& node) {
   const auto& extents = node.integers("conv_output");
   const Shape x = node.input_shape(0), pooled = node.output_shape();
@@ -57,11 +68,13 @@ ConvMaxPool describe(const ir::Node& node) {
   pool.height = read_by_pool(pool, 0, pool.out_height, extents[0]);
   pool.width = read_by_pool(pool, 1, pool.out_width, extents[1]);
   const Convolution conv = convolution_of(node, x, node.input_shape(1), y);
-  ConvMaxPool made{DirectConvolution::forward(conv, *node.input(1), pool.height, pool.width), pool, node.integer("relu") != 0, 0};
+  ConvMaxPool made{DirectConvolution::forward(conv, *node.input(1), pool.height, pool.width), pool, node.integer("relu") != 0,
+                   fits_registers(pool), 0};
+  made.image_floats = conv.floats_in();
+  if (made.in_registers) return made;
   const std::int64_t reach = (pool.kernel[0] - 1) * pool.dilations[0] + 1;
   const std::int64_t fits = std::max(reach + 1, kRingBytes / (made.row_floats() * 4));  // a window may begin at an odd row
   made.ring = std::min(pool.height, (fits + 1) / 2 * 2);
-  made.image_floats = conv.floats_in();
   return made;
 }
 

@@ -143,22 +143,57 @@ plan::Operand DirectConvolution::pack(plan::Emitter& emit, std::size_t index) co
   return packed;
 }
 
+/// Of all rows; y and how it lies are missing.
+WinogradTask DirectConvolution::winograd_task(const float* image, const float* weights, const float* bias, bool relu, void* scratch) const {
+  return {.x = image,
+          .x_row = image_.row_floats(),
+          .inputs = inputs_,
+          .weights = weights,
+          .bias = bias,
+          .relu = relu,
+          .rows = out_[0],
+          .columns = out_[1],
+          .channels = channels_,
+          .scratch = reinterpret_cast<float*>(static_cast<char*>(scratch) + image_.bytes())};
+}
+
+void DirectConvolution::pooled(const float* image, const float* weights, const float* bias, bool relu, float* y, std::uint8_t* argmax,
+                               void* scratch) const {
+  const std::int64_t y_row = out_[1] / 2 * channels_;
+  if (winograd_) {
+    WinogradTask task = winograd_task(image, weights, bias, relu, scratch);
+    task.y = y;
+    task.y_row = y_row;
+    task.argmax = argmax;
+    return simd().winograd.run(task);
+  }
+  const Part& part = parts_[0];
+  simd().conv.run_pooled({.x = image,
+                          .x_row = in_step_[0] * image_.row_floats(),
+                          .x_step = in_step_[1] * inputs_,
+                          .runs = part.runs.data(),
+                          .run_count = static_cast<std::int64_t>(part.runs.size()),
+                          .run_floats = part.run_floats,
+                          .weights = weights,
+                          .bias = bias,
+                          .relu = relu,
+                          .y = y,
+                          .y_row = y_row,
+                          .y_step = channels_,
+                          .rows = out_[0],
+                          .columns = out_[1],
+                          .channels = channels_},
+                         argmax);
+}
+
 void DirectConvolution::rows(const float* image, const float* weights, const float* bias, bool relu, std::int64_t first, std::int64_t count,
                              float* y, void* scratch) const {
   const std::int64_t row_floats = image_.row_floats();
   if (winograd_) {
-    const WinogradTask task{.x = image + first * row_floats,
-                            .x_row = row_floats,
-                            .inputs = inputs_,
-                            .weights = weights,
-                            .bias = bias,
-                            .relu = relu,
-                            .y = y,
-                            .y_row = out_[1] * channels_,
-                            .rows = count,
-                            .columns = out_[1],
-                            .channels = channels_,
-                            .scratch = reinterpret_cast<float*>(static_cast<char*>(scratch) + image_.bytes())};
+    WinogradTask task = winograd_task(image + first * row_floats, weights, bias, relu, scratch);
+    task.y = y;
+    task.y_row = out_[1] * channels_;
+    task.rows = count;
     return simd().winograd.run(task);
   }
   ConvTask task{.x_row = in_step_[0] * row_floats,

@@ -31,6 +31,8 @@ class DirectConvolution {
   /// Output rows [first, first + count) to `y`, where row `first` begins. Winograd's tiles want an even `first`.
   void rows(const float* image, const float* weights, const float* bias, bool relu, std::int64_t first, std::int64_t count, float* y,
             void* scratch) const;
+  /// All of them behind a max-pool by windows of 2x2, both extents being even.
+  void pooled(const float* image, const float* weights, const float* bias, bool relu, float* y, std::uint8_t* argmax, void* scratch) const;
   /// All rows of `images` images.
   void run(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, float* y, void* scratch) const;
 
@@ -46,6 +48,7 @@ class DirectConvolution {
   DirectConvolution() = default;
   void add_part(const std::vector<std::int64_t>& rows, const std::vector<std::int64_t>& columns, std::array<std::int64_t, 2> first,
                 const std::vector<std::int64_t>& tap_floats);
+  WinogradTask winograd_task(const float* image, const float* weights, const float* bias, bool relu, void* scratch) const;
   void finish();
   bool is_one_row() const;
   void row_of_all(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, float* y) const;

@@ -4,7 +4,6 @@
 // that their sum stays in registers. Used by sparse_grad_weight.cpp and sparse_grad_input.cpp.
 #pragma once
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <vector>
 
@@ -17,22 +16,14 @@
 
 namespace n2d2::cpu {
 
-/// A window of the pool.
-struct Window {
-  std::int64_t pixel;   ///< first channel in the pooled image
-  std::int32_t offset;  ///< first float of the patch under its first place
-};
-
 /// Convolution and pool, and what both directions derive from them.
 struct Sparse {
   Convolution conv;
   PoolGeometry pool;  ///< its input is the convolution's output
   PaddedImage image;
-  std::int64_t weights = 0;  ///< floats of one output channel, in the order kernel row, kernel column, input channel
-  /// Of an image, column by column: patches of neighbours lie one above the other and share no row, so that a sum in memory need
-  /// not wait for the one before.
-  std::vector<Window> windows;
-  std::int32_t places[256];  ///< distance between the patches of a window's first place and of another
+  std::int64_t weights = 0;           ///< floats of one output channel, in the order kernel row, kernel column, input channel
+  std::vector<std::int32_t> windows;  ///< first float of the patch under a window's first place, row by row
+  std::int32_t places[256];           ///< distance between the patches of a window's first place and of another
 
   Sparse(Convolution convolution, PoolGeometry geometry) : conv(convolution), pool(geometry) {
     weights = conv.kernel[0] * run();
@@ -46,10 +37,9 @@ struct Sparse {
     for (std::int64_t i = 0; i < window_places(); ++i) {
       places[i] = patch_at(i / pool.kernel[1] * pool.dilations[0], i % pool.kernel[1] * pool.dilations[1]);
     }
-    for (std::int64_t j = 0; j < pool.out_width; ++j) {
-      for (std::int64_t i = 0; i < pool.out_height; ++i) {
-        windows.push_back({(i * pool.out_width + j) * conv.channels[1],
-                           patch_at(i * pool.strides[0] - pool.pads[0], j * pool.strides[1] - pool.pads[1])});
+    for (std::int64_t i = 0; i < pool.out_height; ++i) {
+      for (std::int64_t j = 0; j < pool.out_width; ++j) {
+        windows.push_back(patch_at(i * pool.strides[0] - pool.pads[0], j * pool.strides[1] - pool.pads[1]));
       }
     }
   }
@@ -74,46 +64,16 @@ struct Sparse {
   std::int64_t window_places() const { return pool.kernel[0] * pool.kernel[1]; }
 };
 
-/// The gradient of an image as the pool left it; `y`: the Relu's output, or null.
-struct Pooled {
-  const float* dy;
-  const std::uint8_t* argmax;
-  const float* y;
+/// A list per key in memory of the lane, each with room for at least `most` entries, in whole vectors; empty once clear() has run.
+struct ListMemory {
+  std::int64_t keys = 0, most = 0;
 
-  /// The gradients behind the Relu's mask, if there is one: in `memory`.
-  const float* masked(std::int64_t floats, float* memory) const {
-    if (y == nullptr) return dy;
-    simd().mask_relu(dy, y, memory, floats);
-    return memory;
+  std::int64_t room() const { return (most + 15) / 16 * 16; }
+  std::int64_t bytes() const { return whole_lines(keys * 4) + keys * room() * static_cast<std::int64_t>(sizeof(SparseEntry)); }
+  SparseLists cleared(void* memory) const {
+    std::memset(memory, 0, static_cast<std::size_t>(keys) * 4);
+    return {reinterpret_cast<SparseEntry*>(static_cast<char*>(memory) + whole_lines(keys * 4)), static_cast<std::int32_t*>(memory), room()};
   }
-};
-
-inline bool is_live(float gradient) { return std::bit_cast<std::uint32_t>(gradient) << 1 != 0; }  // NaN is
-
-/// A list per key in memory of the lane, each with room for the same number of entries.
-class Lists {
- public:
-  static std::int64_t bytes(std::int64_t keys, std::int64_t room) { return whole_lines(keys * 4) + whole_lines((keys * room + 1) * 8); }
-  Lists(void* memory, std::int64_t keys, std::int64_t room)
-      : counts_(static_cast<std::int32_t*>(memory)),
-        entries_(reinterpret_cast<SparseEntry*>(static_cast<char*>(memory) + whole_lines(keys * 4))),
-        keys_(keys),
-        room_(room) {}
-  void clear() { std::memset(counts_, 0, static_cast<std::size_t>(keys_) * 4); }
-  /// Appends if the gradient is not 0, without a branch.
-  void add(std::int64_t key, std::int64_t offset, float gradient) {
-    const std::int32_t count = counts_[key];
-    entries_[key * room_ + count] = {static_cast<std::int32_t>(offset), gradient};
-    counts_[key] = count + (is_live(gradient) ? 1 : 0);
-  }
-  std::int32_t count(std::int64_t key) const { return counts_[key]; }
-  SparseEntry* of(std::int64_t key) { return entries_ + key * room_; }
-  std::int32_t* counts() { return counts_; }
-
- private:
-  std::int32_t* counts_;
-  SparseEntry* entries_;
-  std::int64_t keys_, room_;
 };
 
 inline Sparse sparse_of(const ir::Node& node, const Shape& x, const Shape& w) {
@@ -127,8 +87,15 @@ inline Sparse sparse_of(const ir::Node& node, const Shape& x, const Shape& w) {
 struct PooledOperands {
   plan::Operand dy, argmax, y;
   explicit PooledOperands(plan::Emitter& emit) : dy(emit.in(0)), argmax(emit.in(1)), y(emit.in(3)) {}
-  Pooled at(const plan::Lane& lane, std::int64_t first) const {
-    return {dy.rows(lane) + first, argmax.rows<std::uint8_t>(lane) + first, y ? y.rows(lane) + first : nullptr};
+  /// Of image `image` of the lane.
+  SparseGradients at(const plan::Lane& lane, const Sparse& s, std::int64_t image) const {
+    const std::int64_t first = image * s.pool.floats_out();
+    return {.dy = dy.rows(lane) + first,
+            .y = y ? y.rows(lane) + first : nullptr,
+            .argmax = argmax.rows<std::uint8_t>(lane) + first,
+            .windows = s.pool.out_height * s.pool.out_width,
+            .channels = s.conv.channels[1],
+            .places = static_cast<int>(s.window_places())};
   }
 };
 

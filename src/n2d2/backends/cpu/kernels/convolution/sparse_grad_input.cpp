@@ -39,66 +39,65 @@ std::vector<Slice> slices_of(const Sparse& s) {
 
 struct ImageSums {
   Sparse s;
-  std::vector<Slice> slices;          ///< without registers for whole windows
-  std::vector<std::int32_t> windows;  ///< with them
+  std::vector<Slice> slices;
+  bool by_windows;  ///< else by slices
 
   std::int64_t channels() const { return s.conv.channels[1]; }
-  std::int64_t list_count() const { return static_cast<std::int64_t>(s.windows.size()) * s.window_places(); }
-  std::int64_t list_bytes() const { return Lists::bytes(list_count(), channels()); }
-  std::int64_t weight_step() const { return windows.empty() ? s.weights : s.conv.kernel[0] * s.conv.kernel[1] * simd().lanes; }
-
-  void add(const Pooled& pooled, const float* gradients, const float* weights, float* image, void* memory) const {
-    Lists lists(memory, list_count(), channels());
-    lists.clear();
-    SparseListing listing{
-        .channels = channels(), .step = weight_step(), .entries = lists.of(0), .counts = lists.counts(), .room = channels()};
-    for (const Window& window : s.windows) {
-      listing.gradients = gradients + window.pixel;
-      listing.argmax = pooled.argmax + window.pixel;
-      simd().list_places(listing);
-      listing.entries += s.window_places() * listing.room;
-      listing.counts += s.window_places();
-    }
-    windows.empty() ? add_slices(lists, weights, image) : add_windows(lists, weights, image);
+  ListMemory lists() const { return {s.pool.out_height * s.pool.out_width * s.window_places(), channels()}; }
+  std::int64_t weight_step() const { return by_windows ? s.conv.kernel[0] * s.conv.kernel[1] * simd().lanes : s.weights; }
+  /// Whether the windows' patches cover the image.
+  bool writes_all() const {
+    const std::int64_t rows = s.pool.out_height * s.pool.kernel[0] + s.conv.kernel[0] - 1;
+    const std::int64_t columns = s.pool.out_width * s.pool.kernel[1] + s.conv.kernel[1] - 1;
+    return by_windows && s.image.floats() == rows * columns * s.image.channels;
   }
 
-  void add_slices(Lists& lists, const float* weights, float* image) const {
+  void run(const SparseGradients& gradients, const float* weights, float* image, void* memory) const {
+    if (!writes_all()) std::fill(image, image + s.image.floats(), 0.0F);
+    const SparseLists of_places = lists().cleared(memory);
+    simd().list_places(gradients, weight_step(), of_places);
+    by_windows ? add_windows(of_places, weights, image) : add_slices(of_places, weights, image);
+  }
+
+  /// Column by column: patches of neighbours lie one above the other and share no row, so that a sum in memory need not wait for the one
+  /// before.
+  void add_slices(const SparseLists& of_places, const float* weights, float* image) const {
     const auto dot = simd().sparse_dot;
+    const std::int64_t windows = s.pool.out_height * s.pool.out_width;
     for (const Slice& slice : slices) {
-      std::int64_t list = 0;
-      for (const Window& window : s.windows) {
-        for (std::int64_t place = 0; place < s.window_places(); ++place, ++list) {
-          dot(lists.of(list), lists.count(list), slice.patch, weights + slice.weight,
-              image + window.offset + s.places[place] + slice.image);
+      for (std::int64_t i = 0; i < windows; ++i) {
+        const std::int64_t window = i % s.pool.out_height * s.pool.out_width + i / s.pool.out_height;
+        for (std::int64_t place = 0; place < s.window_places(); ++place) {
+          const std::int64_t list = window * s.window_places() + place;
+          dot(of_places.entries + list * of_places.room, of_places.counts[list], slice.patch, weights + slice.weight,
+              image + s.windows[static_cast<std::size_t>(window)] + s.places[place] + slice.image);
         }
       }
     }
   }
 
-  void add_windows(Lists& lists, const float* weights, float* image) const {
+  void add_windows(const SparseLists& of_places, const float* weights, float* image) const {
     simd().sparse_windows({.pool = static_cast<int>(s.pool.kernel[0]),
                            .kernel = static_cast<int>(s.conv.kernel[0]),
-                           .entries = lists.of(0),
-                           .counts = lists.counts(),
-                           .room = channels(),
-                           .windows = windows.data(),
-                           .window_count = static_cast<std::int64_t>(windows.size()),
+                           .lists = of_places,
+                           .rows = s.pool.out_height,
+                           .columns = s.pool.out_width,
                            .weights = weights,
                            .outputs = channels(),
                            .channels = s.conv.channels[0],
                            .image = image,
-                           .image_row = s.image.row_floats(),
-                           .image_column = s.conv.channels[0]});
+                           .image_row = s.image.row_floats()});
   }
 };
 
-/// Whether the sums of a window fit the registers, and its places and taps follow each other in the image.
+/// Whether the sums of a window fit the registers, and windows, their places and taps follow each other in the image.
 bool fits_windows(const Sparse& s) {
   const auto all_one = [](const std::int64_t* list) { return list[0] == 1 && list[1] == 1; };
   const bool squares = s.pool.kernel[0] == s.pool.kernel[1] && s.conv.kernel[0] == s.conv.kernel[1];
+  const bool adjacent = s.pool.strides[0] == s.pool.kernel[0] && s.pool.strides[1] == s.pool.kernel[1];
   const bool dense = all_one(s.conv.strides) && all_one(s.pool.dilations) && s.conv.dilations[0] == 0 && s.conv.dilations[1] == 0;
   const std::int64_t outputs = s.conv.channels[1];
-  return squares && dense && s.has_whole_windows() && outputs >= 16 &&
+  return squares && adjacent && dense && s.has_whole_windows() && outputs >= 16 &&
          simd().has_sparse_windows(static_cast<int>(s.pool.kernel[0]), static_cast<int>(s.conv.kernel[0]), s.conv.channels[0]);
 }
 
@@ -107,7 +106,7 @@ Operand pack_weights(Emitter& emit, const ImageSums& sums) {
   const Sparse& s = sums.s;
   const auto own = ir::strides_of(value.shape(), ir::order_of(value));
   const Operand weight = emit.in(2), packed = emit.packed(s.conv.channels[1] * s.weights * 4);
-  if (sums.windows.empty()) {
+  if (!sums.by_windows) {
     const StridedCopy copy(value.shape(), own, s.weight_strides());
     emit.pack(weight, packed, [=](const Lane& lane) { copy.run(1, weight.all(lane), packed.all(lane)); });
     return packed;
@@ -124,25 +123,19 @@ Operand pack_weights(Emitter& emit, const ImageSums& sums) {
 void prepare(Emitter& emit) {
   const ir::Node& node = emit.node();
   const Sparse sparse = sparse_of(node, node.output_shape(), node.input_shape(2));
-  const auto work = std::make_shared<ImageSums>(ImageSums{sparse, slices_of(sparse), {}});
-  if (fits_windows(sparse)) {
-    for (const Window& window : sparse.windows) work->windows.push_back(window.offset);
-  }
+  const auto work = std::make_shared<ImageSums>(ImageSums{sparse, slices_of(sparse), fits_windows(sparse)});
   const Operand weight = pack_weights(emit, *work), dx = emit.out();
   const PooledOperands pooled(emit);
-  const std::int64_t gradients_at = work->list_bytes(), image_at = gradients_at + whole_lines(sparse.pool.floats_out() * 4);
+  const std::int64_t image_at = whole_lines(work->lists().bytes());
   const Operand scratch = emit.scratch(image_at + sparse.image.bytes());
   emit.rows(
       [=](const Lane& lane) {
         const Sparse& s = work->s;
         char* memory = scratch.own<char>(lane);
-        auto* gradients = reinterpret_cast<float*>(memory + gradients_at);
         for (std::int64_t row = 0; row < lane.rows * s.conv.rows_per_row; ++row) {
           float* to = dx.rows(lane) + row * s.conv.floats_in();
           float* image = s.image.is_needed() ? reinterpret_cast<float*>(memory + image_at) : to;
-          std::fill(image, image + s.image.floats(), 0.0F);
-          const Pooled of_image = pooled.at(lane, row * s.pool.floats_out());
-          work->add(of_image, of_image.masked(s.pool.floats_out(), gradients), weight.all(lane), image, memory);
+          work->run(pooled.at(lane, s, row), weight.all(lane), image, memory);
           if (image != to) s.image.take(image, to);
         }
       },

@@ -19,7 +19,7 @@ struct WeightSums {
   StridedCopy copy;  ///< of the sums to the gradient
   PooledOperands pooled;
   Operand x, dw, db, scratch;
-  std::int64_t own_bytes, gradients_at, image_at, sums_bytes;
+  std::int64_t own_bytes, image_at, sums_bytes;
 
   WeightSums(Emitter& emit, const Sparse& sparse, std::int64_t bytes, const std::vector<std::int64_t>& strides)
       : s(sparse), pooled(emit), own_bytes(whole_lines(bytes)) {
@@ -29,8 +29,7 @@ struct WeightSums {
     dw = emit.partial_out(0);
     if (emit.node().outputs().size() > 1) db = emit.partial_out(1);
     sums_bytes = whole_lines(s.conv.channels[1] * s.weights * 4);
-    gradients_at = own_bytes + sums_bytes;
-    image_at = gradients_at + whole_lines(s.pool.floats_out() * 4);
+    image_at = own_bytes + sums_bytes;
     scratch = emit.scratch(image_at + s.image.bytes(), true);
   }
   std::vector<plan::Use> uses() const {
@@ -38,45 +37,37 @@ struct WeightSums {
     if (db) extra.push_back(plan::writes(db, Access::own));
     return extra;
   }
-  /// Calls add(memory, sums, masked gradients, argmax, image) for every image of the lane.
+  /// Calls add(memory, sums, gradients, image) for every image of the lane.
   template <class Add>
   void run(const Lane& lane, const Add& add) const {
-    const std::int64_t channels = s.conv.channels[1], places = static_cast<std::int64_t>(s.windows.size());
     char* memory = scratch.own<char>(lane);
     auto* sums = reinterpret_cast<float*>(memory + own_bytes);
     if (lane.is_first) {
       std::memset(sums, 0, static_cast<std::size_t>(sums_bytes));
-      if (db) std::fill(db.own(lane), db.own(lane) + channels, 0.0F);
+      if (db) std::fill(db.own(lane), db.own(lane) + s.conv.channels[1], 0.0F);
       s.image.clear(memory + image_at);
     }
     for (std::int64_t row = 0; row < lane.rows * s.conv.rows_per_row; ++row) {
       const float* image = s.image.fill(x.rows(lane) + row * s.conv.floats_in(), memory + image_at);
-      const Pooled of_image = pooled.at(lane, row * s.pool.floats_out());
-      const float* gradients = of_image.masked(s.pool.floats_out(), reinterpret_cast<float*>(memory + gradients_at));
-      add(memory, sums, gradients, of_image.argmax, image);
-      if (db) simd().sum_rows(gradients, places, channels, db.own(lane));
+      add(memory, sums, pooled.at(lane, s, row), image);
     }
     if (lane.is_last) copy.run(1, sums, dw.own(lane));
   }
 };
 
 void prepare_lists(Emitter& emit, const Sparse& s) {
-  const std::int64_t channels = s.conv.channels[1], room = static_cast<std::int64_t>(s.windows.size());
-  const auto work = std::make_shared<WeightSums>(emit, s, Lists::bytes(channels, room), s.weight_strides());
+  const ListMemory memory_of_lists{s.conv.channels[1], static_cast<std::int64_t>(s.windows.size())};
+  const auto work = std::make_shared<WeightSums>(emit, s, memory_of_lists.bytes(), s.weight_strides());
   emit.summed_rows(
       [=](const Lane& lane) {
         const Sparse& sparse = work->s;
         const SparsePatch patch{sparse.conv.kernel[0], sparse.run(), sparse.image_row(), sparse.run()};
-        work->run(lane, [&](char* memory, float* sums, const float* gradients, const std::uint8_t* argmax, const float* image) {
-          Lists lists(memory, channels, room);
-          lists.clear();
-          for (const Window& window : sparse.windows) {
-            const std::uint8_t* chosen = argmax + window.pixel;
-            const float* g = gradients + window.pixel;
-            for (std::int64_t c = 0; c < channels; ++c) lists.add(c, window.offset + sparse.places[chosen[c]], g[c]);
-          }
-          for (std::int64_t c = 0; c < channels; ++c)
-            simd().sparse_dot(lists.of(c), lists.count(c), patch, image, sums + c * sparse.weights);
+        work->run(lane, [&](char* memory, float* sums, const SparseGradients& gradients, const float* image) {
+          if (work->db) simd().sum_gradients(gradients, work->db.own(lane));
+          const SparseLists lists = memory_of_lists.cleared(memory);
+          simd().list_channels(gradients, sparse.windows.data(), sparse.places, lists);
+          for (std::int64_t c = 0; c < gradients.channels; ++c)
+            simd().sparse_dot(lists.entries + c * lists.room, lists.counts[c], patch, image, sums + c * sparse.weights);
         });
       },
       work->uses());
@@ -110,20 +101,20 @@ SparsePick pick_of(const Sparse& s) {
 }
 
 void prepare_pick(Emitter& emit, const Sparse& s, const SparsePick& geometry) {
-  std::vector<std::int32_t> windows(s.windows.size());  // row by row, as gradients and places lie
-  for (const Window& window : s.windows) windows[static_cast<std::size_t>(window.pixel / s.conv.channels[1])] = window.offset;
   const std::int64_t channels = s.conv.channels[1];
   const std::vector<std::int64_t> strides = {1, channels, s.run() * channels, s.conv.channels[0] * channels};
   const auto work = std::make_shared<WeightSums>(emit, s, 0, strides);
   emit.summed_rows(
       [=](const Lane& lane) {
         SparsePick pick = geometry;
-        pick.windows = windows.data();
-        pick.window_count = static_cast<std::int64_t>(windows.size());
-        work->run(lane, [&](char*, float* sums, const float* gradients, const std::uint8_t* argmax, const float* image) {
+        pick.windows = work->s.windows.data();
+        pick.window_count = static_cast<std::int64_t>(work->s.windows.size());
+        pick.gradients = work->db ? work->db.own(lane) : nullptr;
+        work->run(lane, [&](char*, float* sums, const SparseGradients& gradients, const float* image) {
           pick.image = image;
-          pick.gradients = gradients;
-          pick.argmax = argmax;
+          pick.dy = gradients.dy;
+          pick.argmax = gradients.argmax;
+          pick.y = gradients.y;
           pick.sums = sums;
           simd().sparse_pick(pick);
         });
