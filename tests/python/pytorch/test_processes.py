@@ -40,7 +40,7 @@ def start(code: str, *arguments: str, prefix: str = PREFIX) -> subprocess.Popen[
 
 def finish(process: subprocess.Popen[str]) -> str:
     try:
-        out, error = process.communicate(timeout=300)
+        out, error = process.communicate(timeout=1500)
     finally:
         process.kill()
     assert process.returncode == 0, error
