@@ -48,7 +48,8 @@ void Pace::record(int threads, std::int64_t rows, std::chrono::nanoseconds time)
   if (e.single_runs < kSingleTries) return;
   e.slow = (e.slow << 1 | (ns > e.single_ns ? 1U : 0U)) & kWindow;
   const double run_ns = std::max(1.0, e.single_ns * static_cast<double>(std::max<std::int64_t>(rows, 1)));
-  if (e.slow == 0) e.single_next = std::clamp(static_cast<int>(kFirstBackOffNs / run_ns), kLeastBackOff, kFirstBackOff);
+  if (e.slow == 0 || e.single_next == 0)
+    e.single_next = std::clamp(static_cast<int>(kFirstBackOffNs / run_ns), kLeastBackOff, kFirstBackOff);
   if (std::popcount(e.slow) < 2) return;
   e.slow = 0;
   e.single_left = e.single_next;

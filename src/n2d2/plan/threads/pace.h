@@ -27,7 +27,7 @@ class Pace {
     double several_ns = 0;
     unsigned slow = 0;  ///< last four runs, a bit for each that was slower than one thread
     int single_left = 0;
-    int single_next = 16;
+    int single_next = 0;
   };
   Entry& entry(std::int64_t rows);
 
