@@ -54,14 +54,24 @@ MUTANTS = [
         "test_chains",
         (
             "Conv behind a pool, input",
-            "image + window.offset + s.places[place] + slice.image",
-            "image + window.offset + s.places[0] + slice.image",
+            "s.places[place] + slice.image",
+            "s.places[0] + slice.image",
         ),
+    ),
+    *mutants(
+        KERNELS + "convolution/sparse_convolution.h",
+        "test_chains",
+        ("Conv behind a pool, mask", ".y = y ? y.rows(lane) + first : nullptr,", ".y = nullptr,"),
     ),
     *mutants(
         SIMD + "sparse_window.cpp",
         "test_chains",
-        ("Conv behind a pool, mask", "store(to + i, load(y + i) <= zero ? zero : load(dy + i));", "store(to + i, load(dy + i));"),
+        ("Conv behind a pool, windows side by side", "sums[i][j] = sums[i][j + kPool];", "sums[i][j] = Vec{};"),
+    ),
+    *mutants(
+        SIMD + "sparse_pick.cpp",
+        "test_chains",
+        ("Conv behind a pool, few channels", "<= zero ? zero : gradient;", "<= zero ? gradient : gradient;"),
     ),
     *mutants(
         SIMD + "pool.cpp",
