@@ -16,9 +16,8 @@ using plan::Emitter;
 using plan::Lane;
 using plan::Operand;
 
-// Of input and gradient the tiles visit a block in turn: small enough for the second-level cache, and enough pixels to pay for adding
-// the tiles' sums.
-constexpr std::int64_t kBlockFloats = 1 << 14;
+// The tiles visit a block of this many pixels in turn: enough to pay for adding the tiles' sums, and few enough that rounding stays small
+// (the sums of a block are a chain) and that input and gradient stay in the second-level cache.
 constexpr std::int64_t kBlockPixels = 400;
 constexpr std::int64_t kShortRun = 10;  // shorter runs do not fill a tile: several rows of the kernel share one
 
@@ -50,8 +49,7 @@ struct Cut {
       frame[i] = is_framed ? extent(i) : conv.input[i];
       first[i] = is_framed ? 0 : -conv.pads_begin[i];
     }
-    const std::int64_t row_floats = conv.strides[0] * frame[1] * conv.channels[0] + conv.output[1] * conv.channels[1];
-    const std::int64_t most = std::max<std::int64_t>({1, kBlockFloats / row_floats, kBlockPixels / conv.output[1]});
+    const std::int64_t most = std::max<std::int64_t>(1, kBlockPixels / conv.output[1]);
     rows = std::min(most, conv.output[0]);
     images = std::max<std::int64_t>(1, most / rows);
   }
