@@ -42,6 +42,8 @@ class Emitter {
   /// Largest number of rows the plan can run.
   std::int64_t capacity() const { return capacity_; }
   int lanes() const { return lanes_; }
+  /// Whether so few rows come that large kernels share out each of them, see shared_rows().
+  bool shares_rows() const { return 2 * capacity_ <= lanes_; }
   /// Largest number of rows a lane can get.
   std::int64_t lane_capacity() const { return (capacity_ + lanes_ - 1) / lanes_; }
 
@@ -64,7 +66,9 @@ class Emitter {
   void rows(Run run, std::vector<Use> extra = {});
   /// The same for a kernel whose partial sums go on from chunk to chunk: they begin with Lane::is_first.
   void summed_rows(Run run, std::vector<Use> extra);
-  /// The same with all operands given, for one step of several of a node.
+  /// Every lane makes a part of every row: it reads inputs whole and writes its slices of outputs (partial sums: given by `extra`).
+  void shared_rows(Run run, std::vector<Use> extra);
+  /// The same as rows() with all operands given, for one step of several of a node.
   virtual void chunked_step(std::vector<Use> uses, Run run) = 0;
   /// A step that lane 0 runs alone, on whole operands.
   virtual void single(Run run, std::vector<Use> extra = {}) = 0;
@@ -85,7 +89,8 @@ class Emitter {
   }
 
  private:
-  std::vector<Use> with_defaults(std::vector<Use> extra);
+  /// `reading`, `writing`: of batched operands.
+  std::vector<Use> with_defaults(std::vector<Use> extra, Access reading, Access writing);
 
   const ir::Node* node_ = nullptr;
   std::int64_t capacity_ = 0;

@@ -104,16 +104,20 @@ void Network::grow(std::int64_t rows) {
   plans_.clear();
 }
 
-std::shared_ptr<PlanEntry>& Network::plan_for(PlanKey key) {
+std::shared_ptr<PlanEntry>& Network::plan_for(PlanKey key, std::int64_t rows) {
   key.trained = trained_;
+  const std::int64_t few = lanes_ / 2;  // a plan of their own: lanes share out every row
+  key.capacity = rows <= few ? std::min(few, capacity_) : capacity_;
   const auto found = plans_.find(key);
   if (found != plans_.end()) return found->second;
   const ir::Graph graph = graph_for(key);
   auto made = std::make_shared<PlanEntry>();
-  made->plan = std::make_unique<Plan>(
-      graph, backend_,
-      PlanOptions{
-          .capacity = capacity_, .lanes = lanes_, .keep = key.keep, .input_gradients = key.input_gradients, .step = key.loss != nullptr});
+  made->plan = std::make_unique<Plan>(graph, backend_,
+                                      PlanOptions{.capacity = key.capacity,
+                                                  .lanes = lanes_,
+                                                  .keep = key.keep,
+                                                  .input_gradients = key.input_gradients,
+                                                  .step = key.loss != nullptr});
   ++plans_made_;
   made->plan->set_profiling(is_profiling_);
   if (is_logged("plan")) log(title_of(key, *made) + made->plan->text());
@@ -156,7 +160,7 @@ std::int64_t Network::forward(const ForwardCall& call) {
   if (call.outputs.size() != outputs) throw ValueError(fmt::format("expected {} outputs, got {}", outputs, call.outputs.size()));
   grow(call.rows);
   const std::shared_ptr<PlanEntry>& entry =
-      plan_for({.mode = static_cast<int>(call.mode), .keep = call.keep, .input_gradients = call.keep && call.input_gradients});
+      plan_for({.mode = static_cast<int>(call.mode), .keep = call.keep, .input_gradients = call.keep && call.input_gradients}, call.rows);
   Plan& plan = *entry->plan;
   prepare(*entry, call.inputs);
   for (std::size_t i = 0; i < call.outputs.size(); ++i) plan.bind(plan.externals().outputs[i], call.outputs[i]);
@@ -235,7 +239,7 @@ float Network::step(const StepCall& call) {
   const ir::OpDef& loss_op = graphs_.at(Mode::train).ops().find(call.loss);
   grow(call.rows);
   const std::shared_ptr<PlanEntry>& entry =
-      plan_for({.mode = 0, .keep = true, .loss = &loss_op, .by_class = call.by_class, .gives_output = call.output != nullptr});
+      plan_for({.mode = 0, .keep = true, .loss = &loss_op, .by_class = call.by_class, .gives_output = call.output != nullptr}, call.rows);
   Plan& plan = *entry->plan;
   if (!update_) update_ = std::make_unique<UpdateProgram>(store_, backend_, lanes_);
   bind_state(*entry);
@@ -283,7 +287,7 @@ std::string Network::plan_text() {
   const std::lock_guard lock(mutex_);
   const auto is_present = [this](const auto& plan) { return plan.first.trained == trained_; };
   if (std::none_of(plans_.begin(), plans_.end(), is_present)) {
-    for (const auto& [mode, graph] : graphs_) plan_for({.mode = static_cast<int>(mode), .keep = mode == Mode::train});
+    for (const auto& [mode, graph] : graphs_) plan_for({.mode = static_cast<int>(mode), .keep = mode == Mode::train}, capacity_);
   }
   std::string text;
   for (const auto& plan : plans_) {

@@ -86,7 +86,7 @@ class Network {
   std::string profile_text();
 
  private:
-  std::shared_ptr<PlanEntry>& plan_for(PlanKey key);
+  std::shared_ptr<PlanEntry>& plan_for(PlanKey key, std::int64_t rows);
   ir::Graph graph_for(const PlanKey& key) const;
   void check_classes(const StepCall& call) const;
   void grow(std::int64_t rows);

@@ -12,6 +12,7 @@ namespace n2d2::plan {
 /// Which plan of a network: the graph (0 train, 1 evaluate) and what is wanted of it.
 struct PlanKey {
   int mode = 0;
+  std::int64_t capacity = 0;  ///< rows
   bool keep = false;
   bool input_gradients = false;
   const ir::OpDef* loss = nullptr;  ///< a plan in step form

@@ -10,9 +10,7 @@ from n2d2 import errors
 from n2d2._engine import engine
 
 
-def test_one_plan_serves_any_rows():
-    n = convnet(capacity=256, lanes=3)
-    n.set_trainable([])
+def test_one_plan_serves_any_rows_and_another_few_of_them():
     rng = np.random.default_rng(2)
     x = rng.standard_normal((200, 3, 12, 11)).astype("f4")
     whole = np.zeros((200, 10), "f4")
@@ -27,12 +25,11 @@ def test_one_plan_serves_any_rows():
     for name, _, _ in n.parameters:
         n.memory(name)[:] = rng.standard_normal(n.memory(name).size)
     n.forward([x.ctypes.data], 200, [whole.ctypes.data])
-    plan = n.plan_text()
-    for rows in (1, 2, 7, 128, 200):
+    for rows in (1, 2, 7, 128, 200, 1, 3):
         out = np.zeros((rows, 10), "f4")
         n.forward([x.ctypes.data], rows, [out.ctypes.data])
         assert np.abs(out - whole[:rows]).max() <= 1e-5 * np.abs(whole).max(), rows
-    assert n.plan_text() == plan
+    assert n.plans_made == 2
     assert n.capacity == 256
 
 

@@ -113,6 +113,13 @@ void prepare_conv_grad_input(Emitter& emit) {
 
 }  // namespace
 
+bool shares_rows(const plan::Emitter& emit, const Convolution& conv) {
+  constexpr std::int64_t kMacs = 500'000, kOutputs = 4;  // outputs per lane, which divide well enough
+  const std::int64_t outputs = conv.places(conv.output) * conv.rows_per_row;
+  const std::int64_t macs = outputs * conv.channels[1] * conv.channels[0] / conv.group * conv.places(conv.kernel);
+  return emit.shares_rows() && outputs >= kOutputs * emit.lanes() && macs >= kMacs;
+}
+
 Desc Convolution::desc_in(std::int64_t rows) const { return channels_last(*this, rows, channels[0], input, read); }
 Desc Convolution::desc_out(std::int64_t rows) const { return channels_last(*this, rows, channels[1], output, output); }
 Desc Convolution::desc_bias() const { return onednn::strided({channels[1]}, {1}); }

@@ -10,7 +10,7 @@ using plan::Emitter;
 using plan::Lane;
 using plan::Operand;
 
-void emit_images(Emitter& emit, const DirectConvolution& made, Operand bias, bool relu, std::int64_t rows_per_row) {
+void emit_images(Emitter& emit, const DirectConvolution& made, Operand bias, bool relu, const Convolution& conv) {
   const auto direct = std::make_shared<DirectConvolution>(made);
   const Operand x = emit.in(0), y = emit.out(), weights = direct->pack(emit, 1);
   std::vector<plan::Use> extra;
@@ -19,9 +19,18 @@ void emit_images(Emitter& emit, const DirectConvolution& made, Operand bias, boo
     scratch = emit.scratch(direct->scratch_bytes());
     extra.push_back(plan::writes(scratch, Access::own));
   }
+  const std::int64_t multiple = conv.rows_per_row;
+  if (shares_rows(emit, conv)) {
+    return emit.shared_rows(
+        [=](const Lane& lane) {
+          direct->run_share(lane, x.all(lane), weights.all(lane), bias ? bias.all(lane) : nullptr, relu, lane.total_rows * multiple,
+                            y.all(lane), scratch ? scratch.own<void>(lane) : nullptr);
+        },
+        std::move(extra));
+  }
   emit.rows(
       [=](const Lane& lane) {
-        direct->run(x.rows(lane), weights.all(lane), bias ? bias.all(lane) : nullptr, relu, lane.rows * rows_per_row, y.rows(lane),
+        direct->run(x.rows(lane), weights.all(lane), bias ? bias.all(lane) : nullptr, relu, lane.rows * multiple, y.rows(lane),
                     scratch ? scratch.own<void>(lane) : nullptr);
       },
       std::move(extra));
@@ -31,7 +40,7 @@ void prepare_forward(Emitter& emit, bool relu) {
   const ir::Node& node = emit.node();
   const Convolution conv = convolution_of(node, node.input_shape(0), node.input_shape(1), node.output_shape());
   const auto direct = DirectConvolution::forward(conv, *node.input(1), conv.output[0], conv.output[1]);
-  emit_images(emit, direct, emit.in(2), relu, conv.rows_per_row);
+  emit_images(emit, direct, emit.in(2), relu, conv);
 }
 
 void conv(Emitter& emit) { prepare_forward(emit, false); }
@@ -40,7 +49,7 @@ void conv_relu(Emitter& emit) { prepare_forward(emit, true); }
 void conv_grad_input(Emitter& emit) {
   const ir::Node& node = emit.node();
   const Convolution conv = convolution_of(node, node.output_shape(), node.input_shape(1), node.input_shape(0));
-  emit_images(emit, DirectConvolution::input_gradient(conv, *node.input(1)), {}, false, conv.rows_per_row);
+  emit_images(emit, DirectConvolution::input_gradient(conv, *node.input(1)), {}, false, conv);
 }
 
 }  // namespace

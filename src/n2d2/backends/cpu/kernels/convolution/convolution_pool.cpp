@@ -33,13 +33,16 @@ struct ConvMaxPool {
   std::int64_t row_floats() const { return pool.width * pool.channels; }
   std::int64_t ring_bytes() const { return whole_lines(ring * row_floats() * 4); }
 
-  void run(const float* x, const float* weights, const float* bias, float* y, std::uint8_t* argmax, char* scratch) const {
+  /// Rows `wanted` of the pool's output; `y` and `argmax` begin with row 0.
+  void run(const float* x, const float* weights, const float* bias, plan::Range wanted, float* y, std::uint8_t* argmax,
+           char* scratch) const {
     const float* image = conv.image(x, scratch + ring_bytes());
-    if (in_registers) return conv.pooled(image, weights, bias, relu, y, argmax, scratch + ring_bytes());
+    if (in_registers) return conv.pooled(image, weights, bias, relu, wanted, y, argmax, scratch + ring_bytes());
     auto* rows = reinterpret_cast<float*>(scratch);
-    std::int64_t made = 0;
-    for (std::int64_t i = 0; i < pool.out_height; ++i) {
-      const std::int64_t first = std::max<std::int64_t>(0, i * pool.strides[0] - pool.pads[0]);
+    const auto first_of = [&](std::int64_t i) { return std::max<std::int64_t>(0, i * pool.strides[0] - pool.pads[0]); };
+    std::int64_t made = first_of(wanted.begin) / 2 * 2;
+    for (std::int64_t i = wanted.begin; i < wanted.end; ++i) {
+      const std::int64_t first = first_of(i);
       const std::int64_t last = std::min(pool.height, i * pool.strides[0] - pool.pads[0] + (pool.kernel[0] - 1) * pool.dilations[0] + 1);
       // Rows up to what fits beside the first one that is still read, in pieces that end where the ring begins anew.
       for (std::int64_t end = std::min(pool.height, first / 2 * 2 + ring); made < last;) {
@@ -60,14 +63,17 @@ bool fits_registers(const PoolGeometry& pool) {
   return pool.height == 2 * pool.out_height && pool.width == 2 * pool.out_width;
 }
 
-ConvMaxPool describe(const ir::Node& node) {
+Shape convolved(const ir::Node& node) {
   const auto& extents = node.integers("conv_output");
-  const Shape x = node.input_shape(0), pooled = node.output_shape();
-  const Shape y = {pooled[0], pooled[1], extents[0], extents[1]};
+  const Shape pooled = node.output_shape();
+  return {pooled[0], pooled[1], extents[0], extents[1]};
+}
+
+ConvMaxPool describe(const ir::Node& node, const Convolution& conv) {
+  const Shape y = convolved(node), pooled = node.output_shape();
   PoolGeometry pool = pool_geometry(node, y, pooled, "pool_");
-  pool.height = read_by_pool(pool, 0, pool.out_height, extents[0]);
-  pool.width = read_by_pool(pool, 1, pool.out_width, extents[1]);
-  const Convolution conv = convolution_of(node, x, node.input_shape(1), y);
+  pool.height = read_by_pool(pool, 0, pool.out_height, y[2].size);
+  pool.width = read_by_pool(pool, 1, pool.out_width, y[3].size);
   ConvMaxPool made{DirectConvolution::forward(conv, *node.input(1), pool.height, pool.width), pool, node.integer("relu") != 0,
                    fits_registers(pool), 0};
   made.image_floats = conv.floats_in();
@@ -80,21 +86,26 @@ ConvMaxPool describe(const ir::Node& node) {
 
 void prepare(Emitter& emit) {
   const ir::Node& node = emit.node();
-  const auto kernel = std::make_shared<ConvMaxPool>(describe(node));
+  const Convolution conv = convolution_of(node, node.input_shape(0), node.input_shape(1), convolved(node));
+  const auto kernel = std::make_shared<ConvMaxPool>(describe(node, conv));
   const Operand x = emit.in(0), bias = emit.in(2), y = emit.out(0), argmax = emit.out(1), weights = kernel->conv.pack(emit, 1);
   const Operand scratch = emit.scratch(kernel->ring_bytes() + kernel->conv.scratch_bytes());
-  const std::int64_t multiple = node.input_shape(0)[0].size;
-  emit.rows(
-      [=](const Lane& lane) {
-        char* memory = scratch.own<char>(lane);
-        const std::int64_t pooled = kernel->pool.floats_out();
-        kernel->conv.clear(memory + kernel->ring_bytes());
-        for (std::int64_t row = 0; row < lane.rows * multiple; ++row) {
-          kernel->run(x.rows(lane) + row * kernel->image_floats, weights.all(lane), bias ? bias.all(lane) : nullptr,
-                      y.rows(lane) + row * pooled, argmax.rows<std::uint8_t>(lane) + row * pooled, memory);
-        }
-      },
-      {plan::writes(scratch, Access::own)});
+  const bool shared = shares_rows(emit, conv);
+  const std::int64_t multiple = conv.rows_per_row;
+  const auto run = [=](const Lane& lane) {
+    char* memory = scratch.own<char>(lane);
+    const std::int64_t pooled = kernel->pool.floats_out(), height = kernel->pool.out_height;
+    const plan::Range wanted = shared ? plan::slice_of(height, lane) : plan::Range{0, height};
+    const float* from = shared ? x.all(lane) : x.rows(lane);
+    float* to = shared ? y.all(lane) : y.rows(lane);
+    auto* places = shared ? argmax.all<std::uint8_t>(lane) : argmax.rows<std::uint8_t>(lane);
+    kernel->conv.clear(memory + kernel->ring_bytes());
+    for (std::int64_t row = 0; row < (shared ? lane.total_rows : lane.rows) * multiple; ++row) {
+      kernel->run(from + row * kernel->image_floats, weights.all(lane), bias ? bias.all(lane) : nullptr, wanted, to + row * pooled,
+                  places + row * pooled, memory);
+    }
+  };
+  shared ? emit.shared_rows(run, {plan::writes(scratch, Access::own)}) : emit.rows(run, {plan::writes(scratch, Access::own)});
 }
 
 }  // namespace

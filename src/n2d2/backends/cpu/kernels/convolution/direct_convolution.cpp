@@ -157,13 +157,17 @@ WinogradTask DirectConvolution::winograd_task(const float* image, const float* w
           .scratch = reinterpret_cast<float*>(static_cast<char*>(scratch) + image_.bytes())};
 }
 
-void DirectConvolution::pooled(const float* image, const float* weights, const float* bias, bool relu, float* y, std::uint8_t* argmax,
-                               void* scratch) const {
+void DirectConvolution::pooled(const float* image, const float* weights, const float* bias, bool relu, plan::Range rows, float* y,
+                               std::uint8_t* argmax, void* scratch) const {
   const std::int64_t y_row = out_[1] / 2 * channels_;
+  image += 2 * rows.begin * in_step_[0] * image_.row_floats();
+  y += rows.begin * y_row;
+  argmax += rows.begin * y_row;
   if (winograd_) {
     WinogradTask task = winograd_task(image, weights, bias, relu, scratch);
     task.y = y;
     task.y_row = y_row;
+    task.rows = 2 * rows.size();
     task.argmax = argmax;
     return simd().winograd.run(task);
   }
@@ -180,7 +184,7 @@ void DirectConvolution::pooled(const float* image, const float* weights, const f
                           .y = y,
                           .y_row = y_row,
                           .y_step = channels_,
-                          .rows = out_[0],
+                          .rows = 2 * rows.size(),
                           .columns = out_[1],
                           .channels = channels_},
                          argmax);
@@ -228,32 +232,44 @@ bool DirectConvolution::is_one_row() const {
   return pointwise || (out_[0] == 1 && out_[1] == 1);
 }
 
-void DirectConvolution::row_of_all(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images,
+void DirectConvolution::row_of_all(const float* x, const float* weights, const float* bias, bool relu, plan::Range outputs,
                                    float* y) const {
-  const std::int64_t outputs = out_[0] * out_[1];
+  const std::int64_t x_step = image_.floats() / (out_[0] * out_[1]);
   const Part& part = parts_[0];
-  simd().conv.run({.x = x,
-                   .x_step = image_.floats() / outputs,
+  simd().conv.run({.x = x + outputs.begin * x_step,
+                   .x_step = x_step,
                    .runs = part.runs.data(),
                    .run_count = static_cast<std::int64_t>(part.runs.size()),
                    .run_floats = part.run_floats,
                    .weights = weights,
                    .bias = bias,
                    .relu = relu,
-                   .y = y,
+                   .y = y + outputs.begin * channels_,
                    .y_step = channels_,
                    .rows = 1,
-                   .columns = images * outputs,
+                   .columns = outputs.size(),
                    .channels = channels_});
 }
 
 void DirectConvolution::run(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, float* y,
                             void* scratch) const {
-  if (is_one_row()) return row_of_all(x, weights, bias, relu, images, y);
+  if (is_one_row()) return row_of_all(x, weights, bias, relu, {0, images * out_[0] * out_[1]}, y);
   clear(scratch);
   for (std::int64_t i = 0; i < images; ++i) {
     const float* from = image(x + i * image_.extent[0] * image_.extent[1] * inputs_, scratch);
     rows(from, weights, bias, relu, 0, out_[0], y + i * out_[0] * out_[1] * channels_, scratch);
+  }
+}
+
+void DirectConvolution::run_share(const plan::Lane& lane, const float* x, const float* weights, const float* bias, bool relu,
+                                  std::int64_t images, float* y, void* scratch) const {
+  if (is_one_row()) return row_of_all(x, weights, bias, relu, plan::slice_of(images * out_[0] * out_[1], lane), y);
+  const plan::Range share = plan::slice_of(out_[0], lane, 2);
+  if (share.size() == 0) return;
+  clear(scratch);
+  for (std::int64_t i = 0; i < images; ++i) {
+    const float* from = image(x + i * image_.extent[0] * image_.extent[1] * inputs_, scratch);
+    rows(from, weights, bias, relu, share.begin, share.size(), y + (i * out_[0] + share.begin) * out_[1] * channels_, scratch);
   }
 }
 

@@ -31,10 +31,14 @@ class DirectConvolution {
   /// Output rows [first, first + count) to `y`, where row `first` begins. Winograd's tiles want an even `first`.
   void rows(const float* image, const float* weights, const float* bias, bool relu, std::int64_t first, std::int64_t count, float* y,
             void* scratch) const;
-  /// All of them behind a max-pool by windows of 2x2, both extents being even.
-  void pooled(const float* image, const float* weights, const float* bias, bool relu, float* y, std::uint8_t* argmax, void* scratch) const;
+  /// Rows of a max-pool behind them by windows of 2x2, both extents being even; `y` and `argmax` begin with row 0.
+  void pooled(const float* image, const float* weights, const float* bias, bool relu, plan::Range rows, float* y, std::uint8_t* argmax,
+              void* scratch) const;
   /// All rows of `images` images.
   void run(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, float* y, void* scratch) const;
+  /// Of each image the lane's share.
+  void run_share(const plan::Lane& lane, const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, float* y,
+                 void* scratch) const;
 
  private:
   /// Outputs whose row and column have the same remainders by the stride: their inputs lie under the same taps.
@@ -51,7 +55,7 @@ class DirectConvolution {
   WinogradTask winograd_task(const float* image, const float* weights, const float* bias, bool relu, void* scratch) const;
   void finish();
   bool is_one_row() const;
-  void row_of_all(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, float* y) const;
+  void row_of_all(const float* x, const float* weights, const float* bias, bool relu, plan::Range outputs, float* y) const;
 
   std::int64_t inputs_ = 0, channels_ = 0;    ///< channels of what is read and made
   PaddedImage image_;                         ///< what is read

@@ -132,6 +132,7 @@ void write_weights(const Cut& s, const float* sums, const std::int64_t (&strides
 
 struct OuterKernel {
   Cut cut;
+  bool shared = false;  ///< each lane sums its rows of the output of every image
   Operand x, dy, dw, db, scratch;
   std::int64_t strides[4] = {};
 
@@ -140,27 +141,35 @@ struct OuterKernel {
     float* sums = scratch.own(lane);
     float* copies = sums + whole(cut.sums(), 16);
     float* bias = db ? db.own(lane) : nullptr;
-    const std::int64_t count = lane.rows * conv.rows_per_row;
+    const std::int64_t count = (shared ? lane.total_rows : lane.rows) * conv.rows_per_row;
+    const plan::Range share = shared ? plan::slice_of(conv.output[0], lane) : plan::Range{0, conv.output[0]};
+    const float *in = shared ? x.all(lane) : x.rows(lane), *gradients = shared ? dy.all(lane) : dy.rows(lane);
     if (lane.is_first) {
       std::fill(sums, sums + cut.sums(), 0.0F);
       if (bias != nullptr) std::fill(bias, bias + conv.channels[1], 0.0F);
       if (cut.has_border) std::fill(copies, copies + std::min(cut.images, count) * cut.image(), 0.0F);
     }
     for (std::int64_t image = 0; image < count; image += cut.images) {
-      add_images(x.rows(lane) + image * conv.floats_in(), dy.rows(lane) + image * conv.floats_out(), std::min(cut.images, count - image),
-                 copies, sums, bias);
+      add_images(in + image * conv.floats_in(), gradients + image * conv.floats_out(), std::min(cut.images, count - image), share, copies,
+                 sums, bias);
     }
     if (lane.is_last) write_weights(cut, sums, strides, dw.own(lane));
   }
-  void add_images(const float* in, const float* gradients, std::int64_t images, float* copies, float* sums, float* bias) const {
+  void add_images(const float* in, const float* gradients, std::int64_t images, plan::Range share, float* copies, float* sums,
+                  float* bias) const {
     const Convolution& conv = cut.conv;
-    if (bias != nullptr) simd().sum_rows(gradients, images * conv.output[0] * conv.output[1], conv.channels[1], bias);
+    const std::int64_t outputs = conv.output[0] * conv.output[1], channels = conv.channels[1];
+    if (bias != nullptr && !shared) simd().sum_rows(gradients, images * outputs, channels, bias);
+    for (std::int64_t i = 0; bias != nullptr && shared && i < images; ++i) {
+      const float* first = gradients + (i * outputs + share.begin * conv.output[1]) * channels;
+      simd().sum_rows(first, share.size() * conv.output[1], channels, bias);
+    }
     if (cut.has_border) {
       for (std::int64_t i = 0; i < images; ++i) copy_inside(cut, in + i * conv.floats_in(), copies + i * cut.image());
       in = copies;
     }
-    for (std::int64_t row = 0; row < conv.output[0]; row += cut.rows) {
-      const plan::Range rows{row, std::min(row + cut.rows, conv.output[0])};
+    for (std::int64_t row = share.begin; row < share.end; row += cut.rows) {
+      const plan::Range rows{row, std::min(row + cut.rows, share.end)};
       if (cut.joins_rows) add_rows(cut, in, gradients, images, rows, 0, cut.runs[0], sums);
       for (std::int64_t p = 0; p < cut.runs[0] && !cut.joins_rows; ++p) {
         const plan::Range met = inside(cut, p, rows);
@@ -174,6 +183,7 @@ void prepare(Emitter& emit) {
   const ir::Node& node = emit.node();
   OuterKernel kernel{.cut = Cut(convolution_of(node, node.input_shape(1), node.output_shape(0), node.input_shape(0)))};
   kernel.cut.images = std::min(kernel.cut.images, emit.lane_capacity() * kernel.cut.conv.rows_per_row);
+  kernel.shared = shares_rows(emit, kernel.cut.conv);
   kernel.x = emit.in(1);
   kernel.dy = emit.in(0);
   kernel.dw = emit.partial_out(0);
@@ -185,7 +195,7 @@ void prepare(Emitter& emit) {
 
   std::vector<plan::Use> extra = {plan::writes(kernel.dw, Access::own), plan::writes(kernel.scratch, Access::own)};
   if (kernel.db) extra.push_back(plan::writes(kernel.db, Access::own));
-  emit.summed_rows(kernel, std::move(extra));
+  kernel.shared ? emit.shared_rows(kernel, std::move(extra)) : emit.summed_rows(kernel, std::move(extra));
 }
 
 std::string refuses(const ir::Node& node) {
