@@ -32,6 +32,7 @@ struct ConvMaxPool {
 
   std::int64_t row_floats() const { return pool.width * pool.channels; }
   std::int64_t ring_bytes() const { return whole_lines(ring * row_floats() * 4); }
+  std::int64_t scratch_bytes() const { return ring_bytes() + (in_registers ? conv.scratch_bytes_pooled() : conv.scratch_bytes()); }
 
   void run(const float* x, const float* weights, const float* bias, float* y, std::uint8_t* argmax, char* scratch) const {
     const float* image = conv.image(x, scratch + ring_bytes());
@@ -82,7 +83,7 @@ void prepare(Emitter& emit) {
   const ir::Node& node = emit.node();
   const auto kernel = std::make_shared<ConvMaxPool>(describe(node));
   const Operand x = emit.in(0), bias = emit.in(2), y = emit.out(0), argmax = emit.out(1), weights = kernel->conv.pack(emit, 1);
-  const Operand scratch = emit.scratch(kernel->ring_bytes() + kernel->conv.scratch_bytes());
+  const Operand scratch = emit.scratch(kernel->scratch_bytes());
   const std::int64_t multiple = node.input_shape(0)[0].size;
   emit.rows(
       [=](const Lane& lane) {
