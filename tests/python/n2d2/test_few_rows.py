@@ -15,6 +15,7 @@ CASES = {
     "direct": (10, 17, 5, {"strides": [2, 1], "pads": [2, 0, 1, 2]}, None),
     "pointwise": (48, 40, 1, {}, None),
     "pool in registers": (24, 24, 3, {}, (2, 2)),
+    "pool of few channels": (8, 6, 5, {}, (2, 2)),
     "pool from rows": (12, 20, 4, {"pads": [1, 1, 1, 1]}, (3, 2)),
 }
 EXTENT = (19, 23)

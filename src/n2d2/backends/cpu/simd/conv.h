@@ -30,12 +30,43 @@ struct ConvWeights {
   std::int64_t inputs = 0, channels = 0;
 };
 
+/// An image's convolution of few channels by steps of one, without borders, and the max-pool by windows of 2x2 behind it.
+struct ConvWindowsTask {
+  static constexpr std::int64_t kMostChannels = 6;        ///< that are made
+  static constexpr std::int64_t kBandFloats = 16 * 1024;  ///< of the scratch for rows of windows that are done together, about
+  static constexpr std::int64_t kSlack = 32;              ///< floats behind an array that whole vectors may read
+
+  const float* x = nullptr;  ///< [2 * rows + kernel - 1, ..., inputs]
+  std::int64_t x_row = 0;    ///< floats of a row
+  std::int64_t inputs = 0;
+  std::int64_t kernel[2] = {};
+  const float* weights = nullptr;  ///< as ConvBodies::pack wrote them
+  const float* bias = nullptr;     ///< one per output channel, or null
+  bool relu = false;
+  std::int64_t rows = 0, columns = 0, channels = 0;  ///< of y, in windows
+  float* y = nullptr;                                ///< [rows, columns, channels]
+  std::uint8_t* argmax = nullptr;                    ///< of the same shape
+  float* scratch = nullptr;
+
+  /// Rows of windows that are done together.
+  std::int64_t band() const {
+    const std::int64_t fits = kBandFloats / (2 * (kernel[1] + 1) * inputs * columns) - kernel[0] / 2;
+    return fits < 1 ? 1 : fits < rows ? fits : rows;
+  }
+  std::int64_t scratch_floats() const {
+    const std::int64_t planes = 2 * (kernel[1] + 1) * inputs * (band() + kernel[0] / 2) * columns;
+    return planes + (2 * band() + kernel[0] - 1) * x_row + 2 * kSlack;
+  }
+};
+
 struct ConvBodies {
   /// Every output is one chain of multiply-adds over the runs, in order, from the bias.
   void (*run)(const ConvTask& task) = nullptr;
   /// The same with a max-pool by windows of 2x2 behind it, each of which says in `argmax` from which place its value comes. `rows` and
   /// `columns`, of the convolution, are even; y_row and y_step are floats of y, and bytes of argmax, between windows.
   void (*run_pooled)(const ConvTask& task, std::uint8_t* argmax) = nullptr;
+  /// The same for few channels of inputs and outputs: the bits of run_pooled.
+  void (*run_windows)(const ConvWindowsTask& task) = nullptr;
   /// Writes output channels [first, end), which are whole panels, of `packed`: panels of [tap, input, channel], missing channels zero.
   void (*pack)(const ConvWeights& weights, std::int64_t first, std::int64_t end, float* packed) = nullptr;
   /// Floats that pack() writes for all channels; `inputs` of all taps.

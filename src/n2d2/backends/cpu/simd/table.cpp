@@ -18,6 +18,7 @@ void add_depthwise(Simd& table);
 void add_gemm(Simd& table);
 void add_conv(Simd& table);
 void add_conv_pool(Simd& table);
+void add_conv_windows(Simd& table);
 void add_winograd(Simd& table);
 void add_eltwise(Simd& table);
 void add_unary(Simd& table);
@@ -50,6 +51,7 @@ Simd make_table() {
   add_gemm(table);
   add_conv(table);
   add_conv_pool(table);
+  add_conv_windows(table);
   add_winograd(table);
   add_eltwise(table);
   add_unary(table);

@@ -20,9 +20,9 @@ static inline Vec mixed(const Vec (&columns)[n], std::integer_sequence<int, l...
     const Vec taken = __builtin_shufflevector(columns[j], columns[j], ((k * kLanes + l) / n)...);
     result = __builtin_shufflevector(result, taken, ((k * kLanes + l) % n == j ? kLanes + l : l)...);
   };
-  mix(std::integral_constant<int, 1>{});
-  if constexpr (n > 2) mix(std::integral_constant<int, 2>{});
-  if constexpr (n > 3) mix(std::integral_constant<int, 3>{});
+  [&]<int... j>(std::integer_sequence<int, j...>) {
+    (mix(std::integral_constant<int, j + 1>{}), ...);
+  }(std::make_integer_sequence<int, n - 1>{});
   return result;
 }
 
@@ -45,10 +45,46 @@ void interleave(const float* from, std::int64_t from_column, float* to, std::int
   }
 }
 
+/// Column k of n that lie side by side in these vectors.
+template <int n, int k, int... l>
+static inline Vec picked(const Vec (&mixed)[n], std::integer_sequence<int, l...>) {
+  Vec result = mixed[0];
+  const auto pick = [&](auto index) {
+    constexpr int j = decltype(index)::value;
+    const Vec taken = __builtin_shufflevector(mixed[j], mixed[j], ((l * n + k) % kLanes)...);
+    result = j == 0 ? taken : __builtin_shufflevector(result, taken, ((l * n + k) / kLanes == j ? kLanes + l : l)...);
+  };
+  [&]<int... j>(std::integer_sequence<int, j...>) { (pick(std::integral_constant<int, j>{}), ...); }(std::make_integer_sequence<int, n>{});
+  return result;
+}
+
+template <int n, int... k>
+static inline void store_picked(const Vec (&mixed)[n], float* to, std::int64_t to_row, std::integer_sequence<int, k...>) {
+  (store(to + k * to_row, picked<n, k>(mixed, Lanes{})), ...);
+}
+
+/// The other way round: n rows that lie side by side in the original.
+template <int n>
+void separate(const float* from, float* to, std::int64_t to_row, std::int64_t columns) {
+  std::int64_t j = 0;
+  for (; j + kLanes <= columns; j += kLanes) {
+    Vec mixed[n];
+    for (int k = 0; k < n; ++k) mixed[k] = load(from + j * n + k * kLanes);
+    store_picked<n>(mixed, to + j, to_row, std::make_integer_sequence<int, n>{});
+  }
+  for (; j < columns; ++j) {
+    for (int k = 0; k < n; ++k) to[k * to_row + j] = from[j * n + k];
+  }
+}
+
 void transpose(const float* from, std::int64_t from_column, float* to, std::int64_t to_row, std::int64_t rows, std::int64_t columns) {
   if (to_row == columns && columns == 2) return interleave<2>(from, from_column, to, rows);
   if (to_row == columns && columns == 3) return interleave<3>(from, from_column, to, rows);
   if (to_row == columns && columns == 4) return interleave<4>(from, from_column, to, rows);
+  if (to_row == columns && columns == 6) return interleave<6>(from, from_column, to, rows);
+  if (from_column == rows && rows == 2) return separate<2>(from, to, to_row, columns);
+  if (from_column == rows && rows == 3) return separate<3>(from, to, to_row, columns);
+  if (from_column == rows && rows == 4) return separate<4>(from, to, to_row, columns);
   std::int64_t i = 0;
   for (; i + 4 <= rows; i += 4) {
     std::int64_t j = 0;

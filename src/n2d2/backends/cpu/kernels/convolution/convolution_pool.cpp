@@ -32,6 +32,7 @@ struct ConvMaxPool {
 
   std::int64_t row_floats() const { return pool.width * pool.channels; }
   std::int64_t ring_bytes() const { return whole_lines(ring * row_floats() * 4); }
+  std::int64_t scratch_bytes() const { return ring_bytes() + (in_registers ? conv.scratch_bytes_pooled() : conv.scratch_bytes()); }
 
   /// Rows `wanted` of the pool's output; `y` and `argmax` begin with row 0.
   void run(const float* x, const float* weights, const float* bias, plan::Range wanted, float* y, std::uint8_t* argmax,
@@ -89,7 +90,7 @@ void prepare(Emitter& emit) {
   const Convolution conv = convolution_of(node, node.input_shape(0), node.input_shape(1), convolved(node));
   const auto kernel = std::make_shared<ConvMaxPool>(describe(node, conv));
   const Operand x = emit.in(0), bias = emit.in(2), y = emit.out(0), argmax = emit.out(1), weights = kernel->conv.pack(emit, 1);
-  const Operand scratch = emit.scratch(kernel->ring_bytes() + kernel->conv.scratch_bytes());
+  const Operand scratch = emit.scratch(kernel->scratch_bytes());
   const bool shared = shares_rows(emit, conv);
   const std::int64_t multiple = conv.rows_per_row;
   const auto run = [=](const Lane& lane) {

@@ -24,6 +24,7 @@ class DirectConvolution {
   /// Packs the weights, input `index` of the node, in every training forward.
   plan::Operand pack(plan::Emitter& emit, std::size_t index) const;
   std::int64_t scratch_bytes() const;
+  std::int64_t scratch_bytes_pooled() const;
   /// Once before the images of a run: sets the borders of the copy to zero.
   void clear(void* scratch) const { image_.clear(scratch); }
   /// The image as rows() reads it.
@@ -52,6 +53,8 @@ class DirectConvolution {
   DirectConvolution() = default;
   void add_part(const std::vector<std::int64_t>& rows, const std::vector<std::int64_t>& columns, std::array<std::int64_t, 2> first,
                 const std::vector<std::int64_t>& tap_floats);
+  bool is_for_windows() const;
+  ConvWindowsTask windows_task() const;
   WinogradTask winograd_task(const float* image, const float* weights, const float* bias, bool relu, void* scratch) const;
   void finish();
   bool is_one_row() const;
