@@ -127,7 +127,68 @@ std::int64_t most_tiles(std::int64_t rows, std::int64_t columns) {
   return (tile_rows < down ? tile_rows : down) * across;
 }
 
+#if defined(__AVX512F__)
+// Images of one vector of channels on both sides: all that a few tiles need stays in the first-level cache, and products are
+// transformed back across before they leave the registers.
+constexpr int kFewTiles = 6;  // sums of four places, and a vector of weights of each, fit the registers
+
+/// From tiles next to each other, at `x` in order [16 places, tile, channel], to their columns: [4 rows of places, 2, tile, channel].
+template <int kCount>
+void few_products(const float* x, const float* weights, float* to) {
+  for (int row = 0; row < 4; ++row, x += 4 * kCount * kLanes, weights += 4 * kLanes * kLanes, to += 2 * kCount * kLanes) {
+    Vec sums[4][kCount] = {};
+    for (int k = 0; k < kLanes; ++k) {
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; ++j) {
+        const Vec weight = load(weights + (j * kLanes + k) * kLanes);
+#pragma GCC unroll 6
+        for (int i = 0; i < kCount; ++i) sums[j][i] = fma(splat(x[(j * kCount + i) * kLanes + k]), weight, sums[j][i]);
+      }
+    }
+#pragma GCC unroll 6
+    for (int i = 0; i < kCount; ++i) {
+      store(to + i * kLanes, sums[0][i] + (sums[1][i] + sums[2][i]));
+      store(to + (kCount + i) * kLanes, (sums[1][i] - sums[2][i]) - sums[3][i]);
+    }
+  }
+}
+
+/// The columns of one tile, `count` tiles being there, to one or two rows of outputs.
+static inline void few_finish(const WinogradTask& task, const float* columns, std::int64_t count, float* y, std::int64_t rows,
+                              bool is_odd) {
+  const Vec bias = task.bias == nullptr ? Vec{} : load(task.bias);
+  for (std::int64_t j = 0; j < (is_odd ? 1 : 2); ++j, y += kLanes) {
+    const auto get = [&](std::int64_t row) { return load(columns + (2 * row + j) * count * kLanes); };
+    const Vec a = get(0), b = get(1), c = get(2), d = get(3);
+    const Vec out[2] = {bias + (a + (b + c)), bias + ((b - c) - d)};
+    for (std::int64_t i = 0; i < rows; ++i) store(y + i * task.y_row, task.relu ? (out[i] <= Vec{} ? Vec{} : out[i]) : out[i]);
+  }
+}
+
+void run_few(const WinogradTask& task) {
+  using Products = void (*)(const float*, const float*, float*);
+  constexpr Products kProducts[] = {few_products<1>, few_products<2>, few_products<3>, few_products<4>, few_products<5>, few_products<6>};
+  const std::int64_t across = (task.columns + 1) / 2, groups = (across + kFewTiles - 1) / kFewTiles;
+  for (std::int64_t row = 0; row < task.rows; row += 2) {
+    for (std::int64_t group = 0; group < groups; ++group) {
+      const std::int64_t first = across * group / groups, count = across * (group + 1) / groups - first;
+      float* const products = task.scratch + kPlaces * count * kLanes;
+      input_tiles(task.x + row * task.x_row + 2 * first * kLanes, task.x_row, kLanes, count, task.scratch, count * kLanes);
+      kProducts[count - 1](task.scratch, task.weights, products);
+      for (std::int64_t i = 0; i < count; ++i) {
+        const std::int64_t column = 2 * (first + i);
+        few_finish(task, products + i * kLanes, count, task.y + row * task.y_row + column * kLanes, task.rows - row < 2 ? 1 : 2,
+                   column + 1 == task.columns);
+      }
+    }
+  }
+}
+#endif
+
 void run(const WinogradTask& task) {
+#if defined(__AVX512F__)
+  if (task.inputs == kLanes && task.channels == kLanes && task.argmax == nullptr) return run_few(task);
+#endif
   const std::int64_t across = (task.columns + 1) / 2, down = (task.rows + 1) / 2;
   const std::int64_t most = most_tiles(task.rows, task.columns), tile_rows = most / across;
   const std::int64_t in_stride = whole_vectors(task.inputs), out_stride = whole_vectors(task.channels);
