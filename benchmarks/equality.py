@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn as nn
-from parity import error_and_allowance, shaken
+from parity import distance, error_and_allowance, shaken
 from torch_nets import shaken_copy
 
 import n2d2
 import pytorch_interoperability
 
 RATE, MOMENTUM = 0.01, 0.9
+TWINS = 6
+"""Shaken runs in float64 whose largest change counts: where an input of a ReLU is 0 but for rounding, about one of two switches it."""
 Values = dict[str, np.ndarray]
 criterion = nn.CrossEntropyLoss()
 
@@ -54,14 +56,17 @@ def differences(net: nn.Module, x: torch.Tensor, y: torch.Tensor) -> list[str]:
     """Tensors that are farther off than the rule allows, with distance and allowance; none: equal."""
     exact = torch_step(copy.deepcopy(net).double(), x.double(), y)
     framework = torch_step(copy.deepcopy(net), x, y)
-    noise = torch_step(shaken_copy(net).double(), torch.from_numpy(shaken(x.numpy(), 99)).double(), y)
+    twins = [
+        torch_step(shaken_copy(net, 100 * i).double(), torch.from_numpy(shaken(x.numpy(), 100 * i + 99)).double(), y) for i in range(TWINS)
+    ]
     ours = n2d2_step(net, x, y)
     found = []
     for name, value in exact.items():
         if ours[name].shape != value.shape:
             found.append(f"{name}: shape {ours[name].shape}, expected {value.shape}")
             continue
-        gap, allowed = error_and_allowance(ours[name], value, framework[name], noise[name])
+        noise = max((twin[name] for twin in twins), key=lambda changed: distance(changed, value))
+        gap, allowed = error_and_allowance(ours[name], value, framework[name], noise)
         if not gap <= allowed:  # so that NaN counts
             found.append(f"{name}: {gap:.2e} from the exact value, allowed {allowed:.2e}")
     return found
