@@ -1,4 +1,5 @@
-"""One training step in n2d2 and in PyTorch: outputs, gradients, updated weights and statistics, by the rule of tests/python/parity.py."""
+"""One training step in n2d2 and in PyTorch: outputs, gradients, updated weights and statistics. The rule is that of tests/python/parity.py,
+with several shaken runs."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ import pytorch_interoperability
 
 RATE, MOMENTUM = 0.01, 0.9
 TWINS = 6
-"""Shaken runs in float64 whose largest change counts: where an input of a ReLU is 0 but for rounding, about one of two switches it."""
+"""Shaken runs in float64 whose largest change counts: where an input of a ReLU is 0 but for rounding, each switches it about every second time."""
 Values = dict[str, np.ndarray]
 criterion = nn.CrossEntropyLoss()
 

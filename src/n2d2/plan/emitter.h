@@ -14,7 +14,7 @@ namespace n2d2::plan {
 /// The part of an operand that a step touches; barriers between steps are derived from it.
 enum class Access {
   rows,      ///< the rows of its lane: needs the batch axis slowest in memory
-  features,  ///< the lane's slice of the features (or of the elements of a value that is not batched)
+  features,  ///< the lane's slice of the features, of every row's places, or of the elements of a value that is not batched
   own,       ///< the lane's own copy (partial sums, scratch)
   all,       ///< anything
 };
@@ -42,8 +42,8 @@ class Emitter {
   /// Largest number of rows the plan can run.
   std::int64_t capacity() const { return capacity_; }
   int lanes() const { return lanes_; }
-  /// Whether so few rows come that large kernels share out each of them, see shared_rows().
-  bool shares_rows() const { return 2 * capacity_ <= lanes_; }
+  /// Whether so few rows come that large kernels may share out each of them, see shared_rows().
+  bool has_few_rows() const { return 2 * capacity_ <= lanes_; }
   /// Largest number of rows a lane can get.
   std::int64_t lane_capacity() const { return (capacity_ + lanes_ - 1) / lanes_; }
 

@@ -101,13 +101,18 @@ void Network::check(Mode mode, const std::vector<void*>& given, std::int64_t row
 void Network::grow(std::int64_t rows) {
   if (rows <= capacity_) return;
   capacity_ = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(rows)));
-  plans_.clear();
+  std::erase_if(plans_, [few = capacity_for(1)](const auto& plan) { return plan.first.capacity != few; });
+}
+
+/// Rows of the plan for so many: few have one of their own, in which lanes share out every row.
+std::int64_t Network::capacity_for(std::int64_t rows) const {
+  const std::int64_t few = lanes_ / 2;
+  return rows <= few ? std::min(few, capacity_) : capacity_;
 }
 
 std::shared_ptr<PlanEntry>& Network::plan_for(PlanKey key, std::int64_t rows) {
   key.trained = trained_;
-  const std::int64_t few = lanes_ / 2;  // a plan of their own: lanes share out every row
-  key.capacity = rows <= few ? std::min(few, capacity_) : capacity_;
+  key.capacity = capacity_for(rows);
   const auto found = plans_.find(key);
   if (found != plans_.end()) return found->second;
   const ir::Graph graph = graph_for(key);

@@ -90,6 +90,7 @@ class Network {
   ir::Graph graph_for(const PlanKey& key) const;
   void check_classes(const StepCall& call) const;
   void grow(std::int64_t rows);
+  std::int64_t capacity_for(std::int64_t rows) const;
   void check(Mode mode, const std::vector<void*>& given, std::int64_t rows) const;
   void bind_state(PlanEntry& entry);
   void prepare(PlanEntry& entry, const std::vector<void*>& inputs);

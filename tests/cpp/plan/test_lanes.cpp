@@ -37,6 +37,8 @@ ir::Graph make_graph() {
                  graph.add_buffer("mean" + name, {{8}}), graph.add_buffer("var" + name, {{8}})},
                 {{"training_mode", std::int64_t{1}}});
   };
+  // Large enough that lanes share its rows where a batch has one.
+  h = node(graph, "Conv", {h, parameter("w0", {8, 8, 11, 11}), parameter("b0", {8})}, {{"pads", Integers{5, 5, 5, 5}}});
   h = normalise(h, "1");
   h = node(graph, "Relu", {node(graph, "Add", {normalise(node(graph, "Relu", {normalise(h, "2")}), "3"), h})});
   h = node(graph, "MaxPool", {h}, {{"kernel_shape", Integers{2, 2}}, {"strides", Integers{2, 2}}});

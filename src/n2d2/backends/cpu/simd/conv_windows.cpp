@@ -19,6 +19,7 @@ constexpr int kMostChannels = 6;  // of a tile: four accumulators each, one per 
 constexpr int kMostChannels = 2;
 #endif
 constexpr int kRow = ConvWindowsTask::kMostChannels;
+static_assert(ConvWindowsTask::kSlack >= 2 * kLanes);
 
 /// A vector of windows: for each channel its largest value and where that was.
 struct Result {

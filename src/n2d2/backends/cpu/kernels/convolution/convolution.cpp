@@ -113,11 +113,10 @@ void prepare_conv_grad_input(Emitter& emit) {
 
 }  // namespace
 
-bool shares_rows(const plan::Emitter& emit, const Convolution& conv) {
-  constexpr std::int64_t kMacs = 500'000, kOutputs = 4;  // outputs per lane, which divide well enough
-  const std::int64_t outputs = conv.places(conv.output) * conv.rows_per_row;
-  const std::int64_t macs = outputs * conv.channels[1] * conv.channels[0] / conv.group * conv.places(conv.kernel);
-  return emit.shares_rows() && outputs >= kOutputs * emit.lanes() && macs >= kMacs;
+bool shares_rows(const plan::Emitter& emit, const Convolution& conv, std::int64_t pieces) {
+  constexpr std::int64_t kMacs = 500'000;
+  const std::int64_t macs = conv.rows_per_row * conv.floats_out() * conv.channels[0] / conv.group * conv.places(conv.kernel);
+  return emit.has_few_rows() && pieces >= emit.lanes() && macs >= kMacs;
 }
 
 Desc Convolution::desc_in(std::int64_t rows) const { return channels_last(*this, rows, channels[0], input, read); }

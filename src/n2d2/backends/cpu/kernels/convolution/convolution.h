@@ -49,8 +49,8 @@ struct Convolution {
 /// `x`, `w`, `y`: shapes of input, weight and output of the convolution.
 Convolution convolution_of(const ir::Node& node, const Shape& x, const Shape& w, const Shape& y);
 
-/// Whether lanes share out every row of the batch: few rows, and work that pays for two barriers.
-bool shares_rows(const plan::Emitter& emit, const Convolution& conv);
+/// Whether lanes share out every row of the batch: there are few, each can be cut into enough pieces, and the work pays for two barriers.
+bool shares_rows(const plan::Emitter& emit, const Convolution& conv, std::int64_t pieces);
 
 /// Where a kernel finds its weights: in the parameter itself, or in a copy in the format of its primitives.
 struct PackedWeight {

@@ -20,7 +20,7 @@ void emit_images(Emitter& emit, const DirectConvolution& made, Operand bias, boo
     extra.push_back(plan::writes(scratch, Access::own));
   }
   const std::int64_t multiple = conv.rows_per_row;
-  if (shares_rows(emit, conv)) {
+  if (shares_rows(emit, conv, direct->pieces())) {
     return emit.shared_rows(
         [=](const Lane& lane) {
           direct->run_share(lane, x.all(lane), weights.all(lane), bias ? bias.all(lane) : nullptr, relu, lane.total_rows * multiple,

@@ -91,7 +91,7 @@ void prepare(Emitter& emit) {
   const auto kernel = std::make_shared<ConvMaxPool>(describe(node, conv));
   const Operand x = emit.in(0), bias = emit.in(2), y = emit.out(0), argmax = emit.out(1), weights = kernel->conv.pack(emit, 1);
   const Operand scratch = emit.scratch(kernel->scratch_bytes());
-  const bool shared = shares_rows(emit, conv);
+  const bool shared = shares_rows(emit, conv, kernel->pool.out_height);
   const std::int64_t multiple = conv.rows_per_row;
   const auto run = [=](const Lane& lane) {
     char* memory = scratch.own<char>(lane);
@@ -100,6 +100,7 @@ void prepare(Emitter& emit) {
     const float* from = shared ? x.all(lane) : x.rows(lane);
     float* to = shared ? y.all(lane) : y.rows(lane);
     auto* places = shared ? argmax.all<std::uint8_t>(lane) : argmax.rows<std::uint8_t>(lane);
+    if (wanted.size() == 0) return;
     kernel->conv.clear(memory + kernel->ring_bytes());
     for (std::int64_t row = 0; row < (shared ? lane.total_rows : lane.rows) * multiple; ++row) {
       kernel->run(from + row * kernel->image_floats, weights.all(lane), bias ? bias.all(lane) : nullptr, wanted, to + row * pooled,

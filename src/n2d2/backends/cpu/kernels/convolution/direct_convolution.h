@@ -37,6 +37,8 @@ class DirectConvolution {
               void* scratch) const;
   /// All rows of `images` images.
   void run(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, float* y, void* scratch) const;
+  /// Into how many parts run_share() can cut an image.
+  std::int64_t pieces() const { return is_one_row() ? out_[0] * out_[1] : (out_[0] + 1) / 2; }
   /// Of each image the lane's share.
   void run_share(const plan::Lane& lane, const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, float* y,
                  void* scratch) const;

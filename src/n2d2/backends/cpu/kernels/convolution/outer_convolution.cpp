@@ -16,8 +16,8 @@ using plan::Emitter;
 using plan::Lane;
 using plan::Operand;
 
-// The tiles visit a block of this many pixels in turn: enough to pay for adding the tiles' sums, and few enough that rounding stays small
-// (the sums of a block are a chain) and that input and gradient stay in the second-level cache.
+// The tiles visit a block of this many pixels, or one row, in turn: enough to pay for adding the tiles' sums, and few enough that rounding
+// stays small (the sums of a block are a chain) and that input and gradient stay in the second-level cache.
 constexpr std::int64_t kBlockPixels = 400;
 constexpr std::int64_t kShortRun = 10;  // shorter runs do not fill a tile: several rows of the kernel share one
 
@@ -182,8 +182,8 @@ struct OuterKernel {
 void prepare(Emitter& emit) {
   const ir::Node& node = emit.node();
   OuterKernel kernel{.cut = Cut(convolution_of(node, node.input_shape(1), node.output_shape(0), node.input_shape(0)))};
-  kernel.cut.images = std::min(kernel.cut.images, emit.lane_capacity() * kernel.cut.conv.rows_per_row);
-  kernel.shared = shares_rows(emit, kernel.cut.conv);
+  kernel.shared = shares_rows(emit, kernel.cut.conv, kernel.cut.conv.output[0]);
+  kernel.cut.images = std::min(kernel.cut.images, (kernel.shared ? emit.capacity() : emit.lane_capacity()) * kernel.cut.conv.rows_per_row);
   kernel.x = emit.in(1);
   kernel.dy = emit.in(0);
   kernel.dw = emit.partial_out(0);
