@@ -14,11 +14,11 @@ class PendingState:
 
     __slots__ = ("binding", "id", "network", "versions")
 
-    def __init__(self, network: Any, state: int, binding: Any) -> None:
+    def __init__(self, network: Any, state: int, binding: Any, versions: list[int]) -> None:
         self.network = network
         self.id = state
         self.binding = binding
-        self.versions = binding.versions()
+        self.versions = versions
 
     def take(self, keep: bool) -> int:
         """The id: once, or until a backward that does not keep the graph."""

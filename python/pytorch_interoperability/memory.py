@@ -41,6 +41,31 @@ class Binding:
             network.bind(name, address)
 
 
+class Counters:
+    """Buffers that grow by one in each training forward."""
+
+    def __init__(self, places: list[tuple[dict[str, Any], str]]) -> None:
+        self._places: list[tuple[dict[str, Any], str, Any]] = [(owner, key, None) for owner, key in places]
+        self._tensors: list[torch.Tensor] = []
+        self._addresses: list[int] = []
+
+    def add_one(self) -> None:
+        """Counts a forward. Called in every training step: by torch alone it costs more than all other bookkeeping."""
+        if not (engine.in_place(self._places) and engine.same_results(self._tensors, "data_ptr", self._addresses)):
+            self._follow()
+        if self._addresses:
+            engine.add_one(self._addresses)
+            torch.autograd.graph.increment_version(self._tensors)
+        else:
+            torch._foreach_add_(self._tensors, 1)
+
+    def _follow(self) -> None:
+        self._tensors = [owner[key] for owner, key, _ in self._places]
+        self._places = [(owner, key, tensor) for (owner, key, _), tensor in zip(self._places, self._tensors, strict=True)]
+        are_plain = all(t.dtype is torch.int64 and t.is_cpu and t.numel() == 1 and type(t) is torch.Tensor for t in self._tensors)
+        self._addresses = [tensor.data_ptr() for tensor in self._tensors] if are_plain else []
+
+
 class Slots:
     """Where each parameter and buffer of a graph is kept in the module, and what the engine knows about it."""
 
@@ -151,4 +176,4 @@ def _outdated(name: str) -> errors.StateError:
     )
 
 
-__all__ = ["Binding", "Slots"]
+__all__ = ["Binding", "Counters", "Slots"]

@@ -17,7 +17,7 @@ from pytorch_interoperability.capture import capture, check_module
 from pytorch_interoperability.function import EngineUpdates, PendingState, TorchUpdates
 from pytorch_interoperability.imported import Imported
 from pytorch_interoperability.inputs import Inputs, in_full_precision, is_empty_batch
-from pytorch_interoperability.memory import Slots
+from pytorch_interoperability.memory import Counters, Slots
 from pytorch_interoperability.signature import Examples, Signature
 from pytorch_interoperability.solver_state import SolverState
 from pytorch_interoperability.watch import Watch, averages_all_batches
@@ -34,7 +34,7 @@ class Installed:
     imported: Imported
     watch: Watch
     inputs: Inputs
-    counters: list[tuple[dict[str, Any], str]]
+    counters: Counters | None
     is_single: bool
     """The result is the graph's one output as it is."""
 
@@ -111,7 +111,7 @@ class Runtime:
         except errors.ShapeError as cause:
             self._forget_captures()
             raise errors.StateError(f"the network was changed after wrap; wrap it again ({cause})") from cause
-        counters = [_place_of(self.module, name) for name in imported.counters]
+        counters = Counters([_place_of(self.module, name) for name in imported.counters]) if imported.counters else None
         watch.hold_constant(_place_of(self.module, name) for name in dict.fromkeys(imported.folded))
         inputs = Inputs(imported, type(self.module).__name__)
         installed = Installed(imported, watch, inputs, counters, imported.is_single)
@@ -189,6 +189,8 @@ class Runtime:
         training = self.module.training
         installed = self._installed[training]
         outputs = installed.inputs.outputs()
+        binding = self._slots.binding
+        versions = binding.versions() if binding is not None and keep else []  # now: what the checks have read is still in the cache
         state = self.network.forward(
             [x.data_ptr() for x in xs],
             installed.inputs.rows,
@@ -198,9 +200,9 @@ class Runtime:
             input_gradients=input_gradients,
             key=_random_key() if installed.imported.is_random else 0,
         )
-        if installed.counters:
-            torch._foreach_add_([owner[key] for owner, key in installed.counters], 1)
-        return outputs, PendingState(self.network, state, self._slots.binding) if keep else None
+        if installed.counters is not None:
+            installed.counters.add_one()
+        return outputs, PendingState(self.network, state, binding, versions) if keep else None
 
     # What a DeepNetCell asks.
 

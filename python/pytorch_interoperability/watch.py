@@ -38,10 +38,7 @@ class Watch:
 
     def has_same_structure(self) -> bool:
         """Whether no sub-module or hook was replaced, added or removed, and parameters of two names are still the same."""
-        for owner, children in self._children:
-            if [*owner.values()] != children:
-                return False
-        if any(self._without_hooks) or (self._with_hooks and any(list(h.values()) != before for h, before in self._with_hooks)):
+        if not (engine.same_values(self._children) and engine.are_empty(self._without_hooks) and engine.same_values(self._with_hooks)):
             return False
         if self._constants and any(
             owner.get(name) is not t or t._version != version or t.data_ptr() != address

@@ -110,6 +110,39 @@ def step(net: nn.Module, x: torch.Tensor, y: torch.Tensor, rate: float) -> torch
     return out.detach()
 
 
+COUNTERS = {
+    "replaced": lambda norm: setattr(norm, "num_batches_tracked", torch.tensor(7)),
+    "other memory": lambda norm: setattr(norm.num_batches_tracked, "data", torch.tensor(7)),
+    "written": lambda norm: norm.num_batches_tracked.fill_(7),
+    "written by NumPy": lambda norm: norm.num_batches_tracked.numpy().fill(7),
+    "another type": lambda norm: setattr(norm, "num_batches_tracked", torch.tensor(7.0)),
+    "part of another": lambda norm: setattr(norm, "num_batches_tracked", torch.arange(9)[7]),
+}
+
+
+@pytest.mark.parametrize("name", COUNTERS)
+def test_a_counter_of_batches_is_followed(name):
+    net = make()
+    block = interop.wrap(net, (5, 6))
+    x = torch.randn(5, 6)
+    block(x)
+    before = net[1].num_batches_tracked
+    version = before._version
+    block(x)
+    assert before.item() == 2
+    assert before._version > version, "as when torch itself counts"
+    COUNTERS[name](net[1])
+    block(x)
+    assert net[1].num_batches_tracked.item() == 8
+    assert before.item() == (2 if net[1].num_batches_tracked is not before else 8)
+    block.eval()(x)
+    assert net[1].num_batches_tracked.item() == 8
+    block.train()
+    with torch.no_grad():
+        block(x)
+    assert net[1].num_batches_tracked.item() == 9
+
+
 @pytest.mark.parametrize("update", ["n2d2", "torch"])
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_change_between_steps(name, update):
