@@ -32,8 +32,23 @@ def test_order_of_rows(shuffle, seed):
         assert orders[0] == orders[1]
     for epoch in orders[1]:
         assert sorted(epoch) == list(range(23))
-    if seed is None and shuffle is True:
+        if shuffle == "batch":
+            assert all(number // 5 == place // 5 for place, number in enumerate(epoch))
+    if seed is None and shuffle:
         assert orders[1][0] != orders[1][1] != orders[1][2]
+
+
+def test_without_a_seed_rows_are_shuffled_without_tensorflow(monkeypatch):
+    def refuse(self):
+        raise AssertionError("a pipeline of TensorFlow computes beside the engine")
+
+    monkeypatch.setattr(keras.src.trainers.data_adapters.array_data_adapter.ArrayDataAdapter, "get_tf_dataset", refuse)
+    x = np.arange(46, dtype="float32").reshape(23, 2)
+    tf.random.set_seed(None)
+    state = np.random.get_state()[1].copy()
+    for shuffle in (True, "batch"):
+        assert sorted(rows_of(ArrayFeed(x, batch_size=5, shuffle=shuffle))[0]) == list(range(0, 46, 2))
+    assert np.array_equal(np.random.get_state()[1], state), "the script's own random numbers are left alone"
 
 
 def test_batches_are_parts_of_the_arrays():
