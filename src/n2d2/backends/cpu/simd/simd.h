@@ -216,8 +216,8 @@ struct Simd {
   GemmBodies gemm;
   // simd/conv.cpp
   ConvBodies conv;
-  // simd/winograd.cpp
-  WinogradBodies winograd;
+  // simd/winograd.cpp, winograd_weights.cpp
+  WinogradBodies winograd[2][2];  ///< by whether a tile has four rows and columns of outputs, or two
   // simd/normalize.cpp, layer_norm.cpp, softmax.cpp, average.cpp
   NormalizeBodies normalize;
   LayerNormBodies layer_norm;

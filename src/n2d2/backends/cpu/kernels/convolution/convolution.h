@@ -11,12 +11,6 @@ namespace n2d2::cpu {
 /// blocks, and oneDNN is faster.
 constexpr std::int64_t kMostOuterWeights = 1 << 20;
 
-/// Whether the products that F(2x2, 3x3) saves are more than its transformations: enough channels, and enough tiles to use weights often.
-inline bool winograd_pays(std::int64_t inputs, std::int64_t outputs, std::int64_t rows, std::int64_t columns) {
-  constexpr std::int64_t kChannels = 16, kTiles = 9;
-  return std::min(inputs, outputs) >= kChannels && (rows + 1) / 2 * ((columns + 1) / 2) >= kTiles;
-}
-
 /// A convolution in two or three dimensions: activations channels-last, weights in the order of their value.
 struct Convolution {
   const ir::Value* x = nullptr;  ///< logical [N,C,H,W] or [N,C,D,H,W]; null for the gradient of the input

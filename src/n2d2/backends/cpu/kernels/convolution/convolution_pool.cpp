@@ -34,19 +34,29 @@ struct ConvMaxPool {
   std::int64_t ring_bytes() const { return whole_lines(ring * row_floats() * 4); }
   std::int64_t scratch_bytes() const { return ring_bytes() + (in_registers ? conv.scratch_bytes_pooled() : conv.scratch_bytes()); }
 
-  /// Rows `wanted` of the pool's output; `y` and `argmax` begin with row 0.
-  void run(const float* x, const float* weights, const float* bias, plan::Range wanted, float* y, std::uint8_t* argmax,
+  /// Rows `wanted` of the pool's output of every image; `y` and `argmax` begin with row 0 of the first.
+  void run(const float* x, const float* weights, const float* bias, std::int64_t images, plan::Range wanted, float* y, std::uint8_t* argmax,
            char* scratch) const {
+    if (in_registers) return conv.pooled(x, weights, bias, relu, images, wanted, y, argmax, scratch);
+    conv.clear(scratch + ring_bytes());
+    for (std::int64_t i = 0; i < images; ++i) {
+      run_image(x + i * image_floats, weights, bias, wanted, y + i * pool.floats_out(), argmax + i * pool.floats_out(), scratch);
+    }
+  }
+
+ private:
+  void run_image(const float* x, const float* weights, const float* bias, plan::Range wanted, float* y, std::uint8_t* argmax,
+                 char* scratch) const {
     const float* image = conv.image(x, scratch + ring_bytes());
-    if (in_registers) return conv.pooled(image, weights, bias, relu, wanted, y, argmax, scratch + ring_bytes());
     auto* rows = reinterpret_cast<float*>(scratch);
     const auto first_of = [&](std::int64_t i) { return std::max<std::int64_t>(0, i * pool.strides[0] - pool.pads[0]); };
-    std::int64_t made = first_of(wanted.begin) / 2 * 2;
+    const std::int64_t step = conv.step();
+    std::int64_t made = first_of(wanted.begin) / step * step;
     for (std::int64_t i = wanted.begin; i < wanted.end; ++i) {
       const std::int64_t first = first_of(i);
       const std::int64_t last = std::min(pool.height, i * pool.strides[0] - pool.pads[0] + (pool.kernel[0] - 1) * pool.dilations[0] + 1);
       // Rows up to what fits beside the first one that is still read, in pieces that end where the ring begins anew.
-      for (std::int64_t end = std::min(pool.height, first / 2 * 2 + ring); made < last;) {
+      for (std::int64_t end = std::min(pool.height, first / step * step + ring); made < last;) {
         const std::int64_t count = std::min(end - made, ring - made % ring);
         conv.rows(image, weights, bias, false, made, count, rows + made % ring * row_floats(), scratch + ring_bytes());
         made += count;
@@ -80,8 +90,9 @@ ConvMaxPool describe(const ir::Node& node, const Convolution& conv) {
   made.image_floats = conv.floats_in();
   if (made.in_registers) return made;
   const std::int64_t reach = (pool.kernel[0] - 1) * pool.dilations[0] + 1;
-  const std::int64_t fits = std::max(reach + 1, kRingBytes / (made.row_floats() * 4));  // a window may begin at an odd row
-  made.ring = std::min(pool.height, (fits + 1) / 2 * 2);
+  const std::int64_t step = made.conv.step();  // a window may begin at any row of it
+  const std::int64_t fits = std::max(reach + step - 1, kRingBytes / (made.row_floats() * 4));
+  made.ring = std::min(pool.height, (fits + step - 1) / step * step);
   return made;
 }
 
@@ -91,21 +102,17 @@ void prepare(Emitter& emit) {
   const auto kernel = std::make_shared<ConvMaxPool>(describe(node, conv));
   const Operand x = emit.in(0), bias = emit.in(2), y = emit.out(0), argmax = emit.out(1), weights = kernel->conv.pack(emit, 1);
   const Operand scratch = emit.scratch(kernel->scratch_bytes());
-  const bool shared = shares_rows(emit, conv, kernel->pool.out_height);
+  const std::int64_t step = std::max<std::int64_t>(1, kernel->in_registers ? kernel->conv.step() / 2 : 1);  // in rows of the pool
+  const bool shared = shares_rows(emit, conv, (kernel->pool.out_height + step - 1) / step);
   const std::int64_t multiple = conv.rows_per_row;
   const auto run = [=](const Lane& lane) {
-    char* memory = scratch.own<char>(lane);
-    const std::int64_t pooled = kernel->pool.floats_out(), height = kernel->pool.out_height;
-    const plan::Range wanted = shared ? plan::slice_of(height, lane) : plan::Range{0, height};
-    const float* from = shared ? x.all(lane) : x.rows(lane);
-    float* to = shared ? y.all(lane) : y.rows(lane);
-    auto* places = shared ? argmax.all<std::uint8_t>(lane) : argmax.rows<std::uint8_t>(lane);
+    const std::int64_t height = kernel->pool.out_height;
+    const plan::Range wanted = shared ? plan::slice_of(height, lane, step) : plan::Range{0, height};
     if (wanted.size() == 0) return;
-    kernel->conv.clear(memory + kernel->ring_bytes());
-    for (std::int64_t row = 0; row < (shared ? lane.total_rows : lane.rows) * multiple; ++row) {
-      kernel->run(from + row * kernel->image_floats, weights.all(lane), bias ? bias.all(lane) : nullptr, wanted, to + row * pooled,
-                  places + row * pooled, memory);
-    }
+    const auto of = [&](const Operand& operand) { return shared ? operand.all(lane) : operand.rows(lane); };
+    auto* places = shared ? argmax.all<std::uint8_t>(lane) : argmax.rows<std::uint8_t>(lane);
+    kernel->run(of(x), weights.all(lane), bias ? bias.all(lane) : nullptr, (shared ? lane.total_rows : lane.rows) * multiple, wanted, of(y),
+                places, scratch.own<char>(lane));
   };
   shared ? emit.shared_rows(run, {plan::writes(scratch, Access::own)}) : emit.rows(run, {plan::writes(scratch, Access::own)});
 }

@@ -106,16 +106,15 @@ void DirectConvolution::finish() {
   const bool taps_of_winograd = parts_.size() == 1 && parts_[0].tap_floats.size() == 9 && parts_[0].runs.size() == 3 &&
                                 parts_[0].run_floats == 3 * inputs_ && in_step_[0] == 1 && in_step_[1] == 1 && parts_[0].runs[0] == 0 &&
                                 parts_[0].runs[1] == image_.row_floats() && parts_[0].runs[2] == 2 * image_.row_floats();
-  winograd_ = taps_of_winograd && winograd_pays(inputs_, channels_, out_[0], out_[1]);
-  if (winograd_) {
-    for (int axis = 0; axis < 2; ++axis) image_.padded[axis] = std::max(image_.padded[axis], (out_[axis] + 1) / 2 * 2 + 2);
-    parts_[0].weight_floats = simd().winograd.weight_floats(inputs_, channels_);
-  }
+  if (taps_of_winograd) winograd_ = {inputs_, channels_, out_};
+  if (!winograd_) return;
+  for (int axis = 0; axis < 2; ++axis) image_.padded[axis] = std::max(image_.padded[axis], winograd_.reads(axis));
+  parts_[0].weight_floats = winograd_.weight_floats();
 }
 
 std::int64_t DirectConvolution::scratch_bytes() const {
   std::int64_t bytes = image_.bytes();
-  if (winograd_) bytes += whole_lines(simd().winograd.scratch_floats(out_[0], out_[1], inputs_, channels_) * 4);
+  if (winograd_) bytes += whole_lines(winograd_.scratch_floats() * 4);
   return bytes;
 }
 
@@ -139,7 +138,11 @@ plan::Operand DirectConvolution::pack(plan::Emitter& emit, std::size_t index) co
                                 .m_step = direct->weight_m_,
                                 .inputs = direct->inputs_,
                                 .channels = direct->channels_};
-      (direct->winograd_ ? simd().winograd.pack : simd().conv.pack)(weights, slice.begin, slice.end, to);
+      if (direct->winograd_) {
+        direct->winograd_.pack(weights, slice.begin, slice.end, to);
+      } else {
+        simd().conv.pack(weights, slice.begin, slice.end, to);
+      }
       to += part.weight_floats;
     }
   };
@@ -147,17 +150,14 @@ plan::Operand DirectConvolution::pack(plan::Emitter& emit, std::size_t index) co
   return packed;
 }
 
-/// Of all rows; y and how it lies are missing.
-WinogradTask DirectConvolution::winograd_task(const float* image, const float* weights, const float* bias, bool relu, void* scratch) const {
-  return {.x = image,
-          .x_row = image_.row_floats(),
-          .inputs = inputs_,
-          .weights = weights,
+/// Where y lies is missing.
+WinogradConvolution::Task DirectConvolution::winograd_task(const float* weights, const float* bias, bool relu, plan::Range rows,
+                                                           void* scratch) const {
+  return {.weights = weights,
           .bias = bias,
           .relu = relu,
-          .rows = out_[0],
-          .columns = out_[1],
-          .channels = channels_,
+          .x_row = image_.row_floats(),
+          .rows = rows,
           .scratch = reinterpret_cast<float*>(static_cast<char*>(scratch) + image_.bytes())};
 }
 
@@ -186,20 +186,30 @@ ConvWindowsTask DirectConvolution::windows_task() const {
           .channels = channels_};
 }
 
-void DirectConvolution::pooled(const float* image, const float* weights, const float* bias, bool relu, plan::Range rows, float* y,
-                               std::uint8_t* argmax, void* scratch) const {
+void DirectConvolution::pooled(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, plan::Range rows,
+                               float* y, std::uint8_t* argmax, void* scratch) const {
+  const std::int64_t y_row = out_[1] / 2 * channels_, y_image = out_[0] / 2 * y_row;
+  clear(scratch);
+  const auto image_at = [&](std::int64_t i) { return image(x + i * image_floats(), scratch); };
+  if (winograd_) {
+    WinogradConvolution::Task task = winograd_task(weights, bias, relu, {2 * rows.begin, 2 * rows.end}, scratch);
+    task.y = y + rows.begin * y_row;
+    task.argmax = argmax + rows.begin * y_row;
+    task.y_row = y_row;
+    task.y_image = y_image;
+    return winograd_.run(task, images, image_at);
+  }
+  for (std::int64_t i = 0; i < images; ++i) {
+    const std::int64_t at = i * y_image + rows.begin * y_row;
+    pooled_image(image_at(i), weights, bias, relu, rows, y + at, argmax + at, scratch);
+  }
+}
+
+/// `y` and `argmax` begin with the first of the rows.
+void DirectConvolution::pooled_image(const float* image, const float* weights, const float* bias, bool relu, plan::Range rows, float* y,
+                                     std::uint8_t* argmax, void* scratch) const {
   const std::int64_t y_row = out_[1] / 2 * channels_;
   image += 2 * rows.begin * in_step_[0] * image_.row_floats();
-  y += rows.begin * y_row;
-  argmax += rows.begin * y_row;
-  if (winograd_) {
-    WinogradTask task = winograd_task(image, weights, bias, relu, scratch);
-    task.y = y;
-    task.y_row = y_row;
-    task.rows = 2 * rows.size();
-    task.argmax = argmax;
-    return simd().winograd.run(task);
-  }
   if (is_for_windows()) {
     ConvWindowsTask task = windows_task();
     task.rows = rows.size();
@@ -235,11 +245,10 @@ void DirectConvolution::rows(const float* image, const float* weights, const flo
                              float* y, void* scratch) const {
   const std::int64_t row_floats = image_.row_floats();
   if (winograd_) {
-    WinogradTask task = winograd_task(image + first * row_floats, weights, bias, relu, scratch);
+    WinogradConvolution::Task task = winograd_task(weights, bias, relu, {first, first + count}, scratch);
     task.y = y;
     task.y_row = out_[1] * channels_;
-    task.rows = count;
-    return simd().winograd.run(task);
+    return winograd_.run(task, 1, [&](std::int64_t) { return image; });
   }
   ConvTask task{.x_row = in_step_[0] * row_floats,
                 .x_step = in_step_[1] * inputs_,
@@ -292,26 +301,36 @@ void DirectConvolution::row_of_all(const float* x, const float* weights, const f
                    .channels = channels_});
 }
 
+/// Rows `wanted` of every image; `y` begins with row 0 of the first one.
+void DirectConvolution::rows_of_all(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images,
+                                    plan::Range wanted, float* y, void* scratch) const {
+  const std::int64_t y_row = out_[1] * channels_, y_image = out_[0] * y_row;
+  clear(scratch);
+  const auto image_at = [&](std::int64_t i) { return image(x + i * image_floats(), scratch); };
+  y += wanted.begin * y_row;
+  if (winograd_) {
+    WinogradConvolution::Task task = winograd_task(weights, bias, relu, wanted, scratch);
+    task.y = y;
+    task.y_row = y_row;
+    task.y_image = y_image;
+    return winograd_.run(task, images, image_at);
+  }
+  for (std::int64_t i = 0; i < images; ++i) {
+    rows(image_at(i), weights, bias, relu, wanted.begin, wanted.size(), y + i * y_image, scratch);
+  }
+}
+
 void DirectConvolution::run(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, float* y,
                             void* scratch) const {
   if (is_one_row()) return row_of_all(x, weights, bias, relu, {0, images * out_[0] * out_[1]}, y);
-  clear(scratch);
-  for (std::int64_t i = 0; i < images; ++i) {
-    const float* from = image(x + i * image_.extent[0] * image_.extent[1] * inputs_, scratch);
-    rows(from, weights, bias, relu, 0, out_[0], y + i * out_[0] * out_[1] * channels_, scratch);
-  }
+  rows_of_all(x, weights, bias, relu, images, {0, out_[0]}, y, scratch);
 }
 
 void DirectConvolution::run_share(const plan::Lane& lane, const float* x, const float* weights, const float* bias, bool relu,
                                   std::int64_t images, float* y, void* scratch) const {
   if (is_one_row()) return row_of_all(x, weights, bias, relu, plan::slice_of(images * out_[0] * out_[1], lane), y);
-  const plan::Range share = plan::slice_of(out_[0], lane, 2);
-  if (share.size() == 0) return;
-  clear(scratch);
-  for (std::int64_t i = 0; i < images; ++i) {
-    const float* from = image(x + i * image_.extent[0] * image_.extent[1] * inputs_, scratch);
-    rows(from, weights, bias, relu, share.begin, share.size(), y + (i * out_[0] + share.begin) * out_[1] * channels_, scratch);
-  }
+  const plan::Range share = plan::slice_of(out_[0], lane, step());
+  if (share.size() > 0) rows_of_all(x, weights, bias, relu, images, share, y, scratch);
 }
 
 std::string refuses_direct(const ir::Node& node) {

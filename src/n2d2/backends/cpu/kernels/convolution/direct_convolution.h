@@ -8,6 +8,7 @@
 
 #include "n2d2/backends/cpu/kernels/convolution/convolution.h"
 #include "n2d2/backends/cpu/kernels/convolution/padded_image.h"
+#include "n2d2/backends/cpu/kernels/convolution/winograd_convolution.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/plan/emitter.h"
 
@@ -29,16 +30,18 @@ class DirectConvolution {
   void clear(void* scratch) const { image_.clear(scratch); }
   /// The image as rows() reads it.
   const float* image(const float* x, void* scratch) const { return image_.fill(x, scratch); }
-  /// Output rows [first, first + count) to `y`, where row `first` begins. Winograd's tiles want an even `first`.
+  /// Rows of outputs begin and end at multiples of this, so that an output has the same bits whatever rows are made with it.
+  std::int64_t step() const { return winograd_ ? winograd_.step() : 2; }
+  /// Output rows [first, first + count) to `y`, where row `first` begins.
   void rows(const float* image, const float* weights, const float* bias, bool relu, std::int64_t first, std::int64_t count, float* y,
             void* scratch) const;
-  /// Rows of a max-pool behind them by windows of 2x2, both extents being even; `y` and `argmax` begin with row 0.
-  void pooled(const float* image, const float* weights, const float* bias, bool relu, plan::Range rows, float* y, std::uint8_t* argmax,
-              void* scratch) const;
+  /// Rows of a max-pool behind them by windows of 2x2, both extents being even; `y` and `argmax` begin with row 0 of the first image.
+  void pooled(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, plan::Range rows, float* y,
+              std::uint8_t* argmax, void* scratch) const;
   /// All rows of `images` images.
   void run(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, float* y, void* scratch) const;
   /// Into how many parts run_share() can cut an image.
-  std::int64_t pieces() const { return is_one_row() ? out_[0] * out_[1] : (out_[0] + 1) / 2; }
+  std::int64_t pieces() const { return is_one_row() ? out_[0] * out_[1] : (out_[0] + step() - 1) / step(); }
   /// Of each image the lane's share.
   void run_share(const plan::Lane& lane, const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, float* y,
                  void* scratch) const;
@@ -57,9 +60,14 @@ class DirectConvolution {
                 const std::vector<std::int64_t>& tap_floats);
   bool is_for_windows() const;
   ConvWindowsTask windows_task() const;
-  WinogradTask winograd_task(const float* image, const float* weights, const float* bias, bool relu, void* scratch) const;
+  WinogradConvolution::Task winograd_task(const float* weights, const float* bias, bool relu, plan::Range rows, void* scratch) const;
   void finish();
   bool is_one_row() const;
+  std::int64_t image_floats() const { return image_.extent[0] * image_.extent[1] * inputs_; }
+  void pooled_image(const float* image, const float* weights, const float* bias, bool relu, plan::Range rows, float* y,
+                    std::uint8_t* argmax, void* scratch) const;
+  void rows_of_all(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, plan::Range wanted, float* y,
+                   void* scratch) const;
   void row_of_all(const float* x, const float* weights, const float* bias, bool relu, plan::Range outputs, float* y) const;
 
   std::int64_t inputs_ = 0, channels_ = 0;    ///< channels of what is read and made
@@ -69,7 +77,7 @@ class DirectConvolution {
   std::int64_t out_step_[2] = {1, 1};         ///< and of the output
   std::int64_t weight_k_ = 0, weight_m_ = 0;  ///< floats between weights of neighbouring inputs and outputs
   std::vector<Part> parts_;
-  bool winograd_ = false;
+  WinogradConvolution winograd_;
 };
 
 /// Why our own convolutions cannot run a node, or an empty text.

@@ -1,11 +1,12 @@
-// ConvGradWeight of 3x3 taps by fewer multiplications: inputs and gradients are transformed to 16 places in tiles of 2x2 outputs, a sum of
+// ConvGradWeight of 3x3 taps by fewer multiplications: inputs and gradients are transformed to the places of Winograd's tiles, a sum of
 // outer products per place is collected over all tiles, and what is transformed back at the end are the gradients of nine taps.
-// Source: Lavin and Gray 2016, F(2x2, 3x3), of which this is the transposed map.
+// Source: Lavin and Gray 2016, F(2x2, 3x3) and F(4x4, 3x3), of which these are the transposed maps.
 #include <algorithm>
 #include <utility>
 
 #include "n2d2/backends/cpu/kernels/convolution/convolution.h"
 #include "n2d2/backends/cpu/kernels/convolution/padded_image.h"
+#include "n2d2/backends/cpu/kernels/convolution/winograd_convolution.h"
 #include "n2d2/backends/cpu/kernels/kernels.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/ir/memory_order.h"
@@ -18,7 +19,6 @@ using plan::Emitter;
 using plan::Lane;
 using plan::Operand;
 
-constexpr int kPlaces = 16;
 constexpr std::int64_t kLine = 16;             // floats of a cache line
 constexpr std::int64_t kLeastTiles = 64;       // of a sum that is read and written once
 constexpr std::int64_t kTileFloats = 1 << 16;  // of all places that wait for it
@@ -27,6 +27,7 @@ std::int64_t whole_vectors(std::int64_t floats) { return (floats + simd().lanes 
 
 struct WinogradGradWeight {
   Convolution conv;
+  const WinogradBodies* bodies;
   PaddedImage image;
   std::int64_t down = 0, across = 0;  ///< tiles of an image
   std::int64_t most = 0;              ///< tiles whose products are summed in one go
@@ -34,33 +35,34 @@ struct WinogradGradWeight {
   std::int64_t strides[4] = {};       ///< of the parameter's axes, in floats
   Operand x, dy, dw, db, scratch;
 
-  explicit WinogradGradWeight(const Convolution& convolution) : conv(convolution) {
-    down = (conv.output[0] + 1) / 2;
-    across = (conv.output[1] + 1) / 2;
+  explicit WinogradGradWeight(const Convolution& convolution)
+      : conv(convolution), bodies(&winograd_squares(conv.channels[0], conv.channels[1], conv.output[0], conv.output[1])) {
+    down = bodies->tiles(0, conv.output[0]);
+    across = bodies->tiles(1, conv.output[1]);
     in = whole_vectors(conv.channels[0]);
     out = whole_vectors(conv.channels[1]);
-    most = (std::max(kLeastTiles, kTileFloats / (kPlaces * (in + out))) + across - 1) / across * across;
+    most = (std::max(kLeastTiles, kTileFloats / (bodies->places() * (in + out))) + across - 1) / across * across;
     image.channels = conv.channels[0];
     for (const int axis : {0, 1}) {
       image.extent[axis] = conv.input[axis];
       image.before[axis] = conv.pads_begin[axis];
-      image.padded[axis] = std::max(conv.input[axis] + conv.pads_begin[axis], 2 * (axis == 0 ? down : across) + 2);
+      image.padded[axis] = std::max(conv.input[axis] + conv.pads_begin[axis], bodies->outputs[axis] * (axis == 0 ? down : across) + 2);
     }
   }
-  /// Floats from place to place. A line more than the tiles take: 16 series of lines that lie a power of two apart displace each other.
+  /// Floats from place to place. A line more than the tiles take: series of lines that lie a power of two apart displace each other.
   std::int64_t in_place() const { return most * in + kLine; }
   std::int64_t out_place() const { return most * out + kLine; }
   std::int64_t sum_floats() const { return conv.channels[0] * out; }
-  std::int64_t scratch_bytes() const { return kPlaces * (sum_floats() + in_place() + out_place()) * 4 + image.bytes(); }
+  std::int64_t scratch_bytes() const { return bodies->places() * (sum_floats() + in_place() + out_place()) * 4 + image.bytes(); }
 
   void operator()(const Lane& lane) const {
     float* sums = scratch.own(lane);
-    float* inputs = sums + kPlaces * sum_floats();
-    float* gradients = inputs + kPlaces * in_place();
-    float* frame = gradients + kPlaces * out_place();
+    float* inputs = sums + bodies->places() * sum_floats();
+    float* gradients = inputs + bodies->places() * in_place();
+    float* frame = gradients + bodies->places() * out_place();
     float* bias = db ? db.own(lane) : nullptr;
     if (lane.is_first) {
-      std::fill(sums, sums + kPlaces * sum_floats(), 0.0F);
+      std::fill(sums, sums + bodies->places() * sum_floats(), 0.0F);
       if (bias != nullptr) std::fill(bias, bias + conv.channels[1], 0.0F);
       image.clear(frame);
     }
@@ -71,11 +73,11 @@ struct WinogradGradWeight {
       if (bias != nullptr) simd().sum_rows(dy_image, conv.output[0] * conv.output[1], conv.channels[1], bias);
       for (std::int64_t row = 0; row < down; ++row, tiles += across) {
         if (tiles == most) add(sums, inputs, gradients, std::exchange(tiles, 0));
-        simd().winograd.input_tiles(from + 2 * row * image.row_floats(), image.row_floats(), conv.channels[0], across, inputs + tiles * in,
-                                    in_place());
-        simd().winograd.gradient_tiles(dy_image + 2 * row * conv.output[1] * conv.channels[1],
-                                       std::min<std::int64_t>(2, conv.output[0] - 2 * row), conv.output[1], conv.channels[1],
-                                       gradients + tiles * out, out_place());
+        const std::int64_t first = row * bodies->outputs[0];
+        bodies->input_tiles(from + first * image.row_floats(), image.row_floats(), conv.channels[0], across, inputs + tiles * in,
+                            in_place());
+        bodies->gradient_tiles(dy_image + first * conv.output[1] * conv.channels[1], conv.output[0] - first, conv.output[1],
+                               conv.channels[1], gradients + tiles * out, out_place());
       }
     }
     if (tiles > 0) add(sums, inputs, gradients, tiles);
@@ -84,7 +86,7 @@ struct WinogradGradWeight {
 
  private:
   void add(float* sums, const float* inputs, const float* gradients, std::int64_t tiles) const {
-    for (int place = 0; place < kPlaces; ++place) {
+    for (std::int64_t place = 0; place < bodies->places(); ++place) {
       simd().outer({.a = {inputs + place * in_place(), conv.channels[0], 0, 0, in},
                     .b = {gradients + place * out_place(), conv.channels[1], 0, 0, out},
                     .images = 1,
@@ -99,7 +101,7 @@ struct WinogradGradWeight {
   }
   void write(float* sums, float* to) const {
     constexpr std::int64_t kOutputs = 16;  // a cache line of the sums at a time
-    simd().winograd.taps(sums, sum_floats());
+    bodies->taps(sums, sum_floats());
     for (std::int64_t first = 0; first < conv.channels[1]; first += kOutputs) {
       const std::int64_t count = std::min(kOutputs, conv.channels[1] - first);
       for (std::int64_t c = 0; c < conv.channels[0]; ++c) {
