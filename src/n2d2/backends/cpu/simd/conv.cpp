@@ -60,6 +60,12 @@ void tile(const Tile& t) {
 #pragma GCC unroll 14
     for (int i = 0; i < kColumns; ++i) sums[i][j] = start;
   }
+  // The lines that the next tile writes come while this one computes, else its stores would wait for memory.
+#pragma GCC unroll 14
+  for (int i = 0; i < kColumns; ++i) {
+#pragma GCC unroll 2
+    for (int j = 0; j < kVecs; ++j) __builtin_prefetch(t.y + (kColumns + i) * task.y_step + j * L::kWidth, 1);
+  }
   const float* w = t.weights;
   const std::int64_t step = task.x_step, step3 = 3 * task.x_step;
   for (std::int64_t r = 0; r < task.run_count; ++r) {
