@@ -12,18 +12,21 @@ namespace {
 static inline std::int64_t whole_vectors(std::int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
 
 template <class Rows, class Columns>
-void input_tiles(const float* x, std::int64_t x_row, std::int64_t inputs, std::int64_t tiles, float* to, std::int64_t place) {
+void input_tiles(const WinogradInput& input, std::int64_t tiles, float* to, std::int64_t place) {
   constexpr int kDown = Rows::kSide, kAcross = Columns::kSide, kStep = Columns::kOutputs;
-  const std::int64_t stride = whole_vectors(inputs);
-  for (std::int64_t c = 0; c < inputs; c += kLanes) {
-    const int part = inputs - c < kLanes ? static_cast<int>(inputs - c) : kLanes;
+  const std::int64_t stride = whole_vectors(input.channels);
+  for (std::int64_t c = 0; c < input.channels; c += kLanes) {
+    const int part = input.channels - c < kLanes ? static_cast<int>(input.channels - c) : kLanes;
     Vec t[kDown][kAcross];  // transformed along the columns; the last two are the next tile's first
-    const auto column = [&](int j, std::int64_t at) {
-      Vec from[kDown], line[kDown];
+    const auto column = [&](int j, std::int64_t offset) {
+      const std::int64_t at = input.first + offset;
+      Vec from[kDown] = {}, line[kDown];
+      if (at >= 0 && at < input.columns) {
 #pragma GCC unroll 6
-      for (int i = 0; i < kDown; ++i) {
-        const float* one = x + i * x_row + at * inputs + c;
-        from[i] = part == kLanes ? load(one) : load_part(one, part);
+        for (int i = 0; i < kDown; ++i) {
+          const float* one = input.rows[i] + at * input.channels + c;
+          from[i] = part == kLanes ? load(one) : load_part(one, part);
+        }
       }
       Rows::inputs(from, line);
 #pragma GCC unroll 6
@@ -163,7 +166,7 @@ static inline void few_finish(const WinogradRow& row, const float* columns, std:
 }
 
 template <class Rows, class Columns>
-void run_few(const WinogradRow& row, const float* x, std::int64_t x_row, float* scratch) {
+void run_few(const WinogradRow& row, const WinogradInput& input, float* scratch) {
   using Products = void (*)(int, const float*, const float*, float*);
   constexpr int kOutputs = Columns::kOutputs, kPlaces = Rows::kSide * Columns::kSide, kMost = kFewTiles<Columns>;
   constexpr int kFive = kMost < 5 ? kMost : 5, kSix = kMost < 6 ? kMost : 6;  // the others are not used
@@ -173,7 +176,9 @@ void run_few(const WinogradRow& row, const float* x, std::int64_t x_row, float* 
   for (std::int64_t group = 0; group < groups; ++group) {
     const std::int64_t first = across * group / groups, count = across * (group + 1) / groups - first;
     float* const products = scratch + kPlaces * count * kLanes;
-    input_tiles<Rows, Columns>(x + kOutputs * first * kLanes, x_row, kLanes, count, scratch, count * kLanes);
+    WinogradInput part = input;
+    part.first += kOutputs * first;
+    input_tiles<Rows, Columns>(part, count, scratch, count * kLanes);
     kProducts[count - 1](Rows::kSide, scratch, row.weights, products);
     for (std::int64_t i = 0; i < count; ++i) {
       const std::int64_t column = kOutputs * (first + i);

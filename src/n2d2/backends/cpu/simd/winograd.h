@@ -7,9 +7,17 @@
 
 namespace n2d2::cpu {
 
+/// What a row of tiles reads: rows of a channels-last image, and zeros outside of it.
+struct WinogradInput {
+  const float* rows[6] = {};  ///< column 0 of each; those outside the image are a row of zeros
+  std::int64_t first = 0;     ///< column of the first tile's first input, may be outside
+  std::int64_t columns = 0;   ///< of the image
+  std::int64_t channels = 0;
+};
+
 /// Outputs of an image in one row of tiles.
 struct WinogradRow {
-  std::int64_t inputs = 0, channels = 0;
+  std::int64_t channels = 0;
   std::int64_t columns = 0;        ///< outputs that exist; the last tile may reach beyond
   std::int64_t rows = 0;           ///< the same of rows, at most those of a tile
   const float* weights = nullptr;  ///< as WinogradBodies::pack wrote them
@@ -21,7 +29,7 @@ struct WinogradRow {
   std::uint8_t* argmax = nullptr;
 };
 
-/// Tiles of some rows and columns of outputs, each from two rows and columns more of inputs, all of which must exist, and as many places.
+/// Tiles of some rows and columns of outputs, each from two rows and columns more of inputs, and as many places.
 /// Tiles of numbers at their places are written as [places, tile, channel]: `place` floats between places, whole vectors of channels.
 struct WinogradBodies {
   std::int64_t outputs[2] = {};
@@ -30,8 +38,8 @@ struct WinogradBodies {
   /// Tiles of so many rows or columns of outputs.
   std::int64_t tiles(int axis, std::int64_t extent) const { return (extent + outputs[axis] - 1) / outputs[axis]; }
 
-  /// One row of tiles of inputs; `x_row` floats between rows of the input.
-  void (*input_tiles)(const float* x, std::int64_t x_row, std::int64_t inputs, std::int64_t tiles, float* to, std::int64_t place) = nullptr;
+  /// One row of tiles of inputs.
+  void (*input_tiles)(const WinogradInput& input, std::int64_t tiles, float* to, std::int64_t place) = nullptr;
   /// Products of a row of tiles to outputs.
   void (*output_tiles)(const WinogradRow& row, const float* products, std::int64_t place) = nullptr;
   /// Transforms nine taps, row by row, of output channels [first, end), which are whole panels of ConvBodies::panel, to weights as
@@ -40,7 +48,7 @@ struct WinogradBodies {
   std::int64_t (*weight_place)(std::int64_t inputs, std::int64_t channels) = nullptr;
 
   /// All of a row of tiles in one go where one vector takes the channels on both sides; null if the instruction set has no such body.
-  void (*run_few)(const WinogradRow& row, const float* x, std::int64_t x_row, float* scratch) = nullptr;
+  void (*run_few)(const WinogradRow& row, const WinogradInput& input, float* scratch) = nullptr;
   std::int64_t few_scratch_floats = 0;
 
   // For the gradient of the weights, of square tiles.

@@ -106,9 +106,16 @@ void DirectConvolution::finish() {
   const bool taps_of_winograd = parts_.size() == 1 && parts_[0].tap_floats.size() == 9 && parts_[0].runs.size() == 3 &&
                                 parts_[0].run_floats == 3 * inputs_ && in_step_[0] == 1 && in_step_[1] == 1 && parts_[0].runs[0] == 0 &&
                                 parts_[0].runs[1] == image_.row_floats() && parts_[0].runs[2] == 2 * image_.row_floats();
-  if (taps_of_winograd) winograd_ = {inputs_, channels_, out_};
+  if (!taps_of_winograd) return;
+  WinogradImage image{.channels = inputs_};
+  std::copy(image_.extent, image_.extent + 2, image.extent);
+  std::copy(image_.before, image_.before + 2, image.before);
+  winograd_ = {image, channels_, out_};
   if (!winograd_) return;
-  for (int axis = 0; axis < 2; ++axis) image_.padded[axis] = std::max(image_.padded[axis], winograd_.reads(axis));
+  for (int axis = 0; axis < 2; ++axis) {  // tiles look after borders themselves
+    image_.before[axis] = 0;
+    image_.padded[axis] = image_.extent[axis];
+  }
   parts_[0].weight_floats = winograd_.weight_floats();
 }
 
@@ -150,15 +157,19 @@ plan::Operand DirectConvolution::pack(plan::Emitter& emit, std::size_t index) co
   return packed;
 }
 
-/// Where y lies is missing.
-WinogradConvolution::Task DirectConvolution::winograd_task(const float* weights, const float* bias, bool relu, plan::Range rows,
-                                                           void* scratch) const {
+/// `y`: the first of the rows, of an output.
+WinogradConvolution::Task DirectConvolution::winograd_task(const float* x, const float* weights, const float* bias, bool relu,
+                                                           std::int64_t images, plan::Range rows, float* y, void* scratch) const {
   return {.weights = weights,
           .bias = bias,
           .relu = relu,
-          .x_row = image_.row_floats(),
+          .x = x,
+          .images = images,
           .rows = rows,
-          .scratch = reinterpret_cast<float*>(static_cast<char*>(scratch) + image_.bytes())};
+          .y = y,
+          .y_row = out_[1] * channels_,
+          .y_image = out_[0] * out_[1] * channels_,
+          .scratch = static_cast<float*>(scratch)};
 }
 
 /// Whether output channels would leave enough lanes empty, and the inputs are used often enough, that lanes for windows pay.
@@ -189,19 +200,18 @@ ConvWindowsTask DirectConvolution::windows_task() const {
 void DirectConvolution::pooled(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, plan::Range rows,
                                float* y, std::uint8_t* argmax, void* scratch) const {
   const std::int64_t y_row = out_[1] / 2 * channels_, y_image = out_[0] / 2 * y_row;
-  clear(scratch);
-  const auto image_at = [&](std::int64_t i) { return image(x + i * image_floats(), scratch); };
   if (winograd_) {
-    WinogradConvolution::Task task = winograd_task(weights, bias, relu, {2 * rows.begin, 2 * rows.end}, scratch);
-    task.y = y + rows.begin * y_row;
+    const plan::Range wanted{2 * rows.begin, 2 * rows.end};
+    WinogradConvolution::Task task = winograd_task(x, weights, bias, relu, images, wanted, y + rows.begin * y_row, scratch);
     task.argmax = argmax + rows.begin * y_row;
     task.y_row = y_row;
     task.y_image = y_image;
-    return winograd_.run(task, images, image_at);
+    return winograd_.run(task);
   }
+  clear(scratch);
   for (std::int64_t i = 0; i < images; ++i) {
     const std::int64_t at = i * y_image + rows.begin * y_row;
-    pooled_image(image_at(i), weights, bias, relu, rows, y + at, argmax + at, scratch);
+    pooled_image(image(x + i * image_floats(), scratch), weights, bias, relu, rows, y + at, argmax + at, scratch);
   }
 }
 
@@ -244,12 +254,7 @@ void DirectConvolution::pooled_image(const float* image, const float* weights, c
 void DirectConvolution::rows(const float* image, const float* weights, const float* bias, bool relu, std::int64_t first, std::int64_t count,
                              float* y, void* scratch) const {
   const std::int64_t row_floats = image_.row_floats();
-  if (winograd_) {
-    WinogradConvolution::Task task = winograd_task(weights, bias, relu, {first, first + count}, scratch);
-    task.y = y;
-    task.y_row = out_[1] * channels_;
-    return winograd_.run(task, 1, [&](std::int64_t) { return image; });
-  }
+  if (winograd_) return winograd_.run(winograd_task(image, weights, bias, relu, 1, {first, first + count}, y, scratch));
   ConvTask task{.x_row = in_step_[0] * row_floats,
                 .x_step = in_step_[1] * inputs_,
                 .bias = bias,
@@ -305,18 +310,11 @@ void DirectConvolution::row_of_all(const float* x, const float* weights, const f
 void DirectConvolution::rows_of_all(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images,
                                     plan::Range wanted, float* y, void* scratch) const {
   const std::int64_t y_row = out_[1] * channels_, y_image = out_[0] * y_row;
-  clear(scratch);
-  const auto image_at = [&](std::int64_t i) { return image(x + i * image_floats(), scratch); };
   y += wanted.begin * y_row;
-  if (winograd_) {
-    WinogradConvolution::Task task = winograd_task(weights, bias, relu, wanted, scratch);
-    task.y = y;
-    task.y_row = y_row;
-    task.y_image = y_image;
-    return winograd_.run(task, images, image_at);
-  }
+  if (winograd_) return winograd_.run(winograd_task(x, weights, bias, relu, images, wanted, y, scratch));
+  clear(scratch);
   for (std::int64_t i = 0; i < images; ++i) {
-    rows(image_at(i), weights, bias, relu, wanted.begin, wanted.size(), y + i * y_image, scratch);
+    rows(image(x + i * image_floats(), scratch), weights, bias, relu, wanted.begin, wanted.size(), y + i * y_image, scratch);
   }
 }
 

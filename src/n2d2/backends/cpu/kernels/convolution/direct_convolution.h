@@ -60,7 +60,8 @@ class DirectConvolution {
                 const std::vector<std::int64_t>& tap_floats);
   bool is_for_windows() const;
   ConvWindowsTask windows_task() const;
-  WinogradConvolution::Task winograd_task(const float* weights, const float* bias, bool relu, plan::Range rows, void* scratch) const;
+  WinogradConvolution::Task winograd_task(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images,
+                                          plan::Range rows, float* y, void* scratch) const;
   void finish();
   bool is_one_row() const;
   std::int64_t image_floats() const { return image_.extent[0] * image_.extent[1] * inputs_; }

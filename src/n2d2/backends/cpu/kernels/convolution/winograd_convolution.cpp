@@ -31,8 +31,18 @@ const WinogradBodies& winograd_squares(std::int64_t inputs, std::int64_t outputs
   return inputs * outputs <= kMostWeights && products(four) < products(two) ? four : two;
 }
 
-WinogradConvolution::WinogradConvolution(std::int64_t inputs, std::int64_t channels, const std::int64_t (&extents)[2])
-    : inputs_(inputs), channels_(channels), in_(whole_vectors(inputs)), out_(whole_vectors(channels)) {
+WinogradInput WinogradImage::under(const float* image, std::int64_t row, std::int64_t column, const float* zeros) const {
+  WinogradInput input{.first = column - before[1], .columns = extent[1], .channels = channels};
+  for (std::int64_t i = 0; i < 6; ++i) {
+    const std::int64_t at = row - before[0] + i;
+    input.rows[i] = at >= 0 && at < extent[0] ? image + at * row_floats() : zeros;
+  }
+  return input;
+}
+
+WinogradConvolution::WinogradConvolution(const WinogradImage& image, std::int64_t channels, const std::int64_t (&extents)[2])
+    : image_(image), channels_(channels), in_(whole_vectors(image.channels)), out_(whole_vectors(channels)) {
+  const std::int64_t inputs = image.channels;
   if (!winograd_pays(inputs, channels, extents[0], extents[1])) return;
   if (inputs * channels > kMostMixed) {
     add_region(winograd_squares(inputs, channels, extents[0], extents[1]), {0, extents[0]}, {0, extents[1]});
@@ -52,13 +62,7 @@ void WinogradConvolution::add_region(const WinogradBodies& bodies, plan::Range r
   const std::int64_t across = bodies.tiles(1, columns.size());
   const std::int64_t tiles = std::max(kLeastTiles, kFloats / (bodies.places() * (in_ + out_)));
   regions_.push_back({&bodies, rows, columns, across, std::max<std::int64_t>(1, tiles / across), weight_floats_});
-  weight_floats_ += bodies.places() * bodies.weight_place(inputs_, channels_);
-}
-
-std::int64_t WinogradConvolution::reads(int axis) const {
-  const Region& last = regions_.back();
-  const plan::Range made = axis == 0 ? last.rows : last.columns;
-  return made.begin + last.bodies->tiles(axis, made.size()) * last.bodies->outputs[axis] + 2;
+  weight_floats_ += bodies.places() * bodies.weight_place(image_.channels, channels_);
 }
 
 void WinogradConvolution::pack(const ConvWeights& weights, std::int64_t first, std::int64_t end, float* packed) const {
@@ -68,12 +72,27 @@ void WinogradConvolution::pack(const ConvWeights& weights, std::int64_t first, s
 std::int64_t WinogradConvolution::in_place(const Region& region) const { return region.most * region.across * in_ + kLine; }
 std::int64_t WinogradConvolution::out_place(const Region& region) const { return region.most * region.across * out_ + kLine; }
 
+bool WinogradConvolution::is_few(const Region& region) const {
+  return region.bodies->run_few != nullptr && image_.channels == simd().lanes && channels_ == simd().lanes;
+}
+
 std::int64_t WinogradConvolution::scratch_floats() const {
   std::int64_t most = 0;
   for (const Region& region : regions_) {
     most = std::max({most, region.bodies->few_scratch_floats, region.bodies->places() * (in_place(region) + out_place(region))});
   }
-  return most;
+  return whole_vectors(image_.row_floats()) + most;
+}
+
+void WinogradConvolution::run(const Task& task) const {
+  std::fill_n(task.scratch, image_.row_floats(), 0.0F);
+  for (const Region& region : regions_) {
+    const plan::Range rows{std::max(task.rows.begin, region.rows.begin), std::min(task.rows.end, region.rows.end)};
+    if (rows.end <= rows.begin) continue;
+    Pending pending{rows, region.bodies->tiles(0, rows.size()), task.scratch + whole_vectors(image_.row_floats())};
+    for (std::int64_t i = 0; i < task.images; ++i) add_image(task, region, task.x + i * image_.floats(), pending);
+    finish(task, region, pending);
+  }
 }
 
 /// Of the row of tiles `index`.
@@ -81,8 +100,7 @@ WinogradRow WinogradConvolution::row_of(const Task& task, const Region& region, 
   const std::int64_t made = index % pending.down * region.bodies->outputs[0], window = task.argmax != nullptr ? 2 : 1;
   const std::int64_t at = index / pending.down * task.y_image + (pending.rows.begin - task.rows.begin + made) / window * task.y_row +
                           region.columns.begin / window * channels_;
-  return {.inputs = inputs_,
-          .channels = channels_,
+  return {.channels = channels_,
           .columns = region.columns.size(),
           .rows = std::min(region.bodies->outputs[0], pending.rows.size() - made),
           .weights = task.weights + region.weights,
@@ -93,31 +111,30 @@ WinogradRow WinogradConvolution::row_of(const Task& task, const Region& region, 
           .argmax = task.argmax == nullptr ? nullptr : task.argmax + at};
 }
 
-void WinogradConvolution::add_image(const Task& task, const Region& region, const float* image, Pending& pending) const {
-  const float* x = image + pending.rows.begin * task.x_row + region.columns.begin * inputs_;
+void WinogradConvolution::add_image(const Task& task, const Region& region, const float* x, Pending& pending) const {
   const bool in_one_go = is_few(region) && task.argmax == nullptr;
-  for (std::int64_t row = 0; row < pending.down; ++row, x += region.bodies->outputs[0] * task.x_row) {
+  for (std::int64_t row = 0; row < pending.down; ++row) {
+    const WinogradInput input = image_.under(x, pending.rows.begin + row * region.bodies->outputs[0], region.columns.begin, task.scratch);
     if (in_one_go) {
-      region.bodies->run_few(row_of(task, region, pending, pending.first++), x, task.x_row, task.scratch);
+      region.bodies->run_few(row_of(task, region, pending, pending.first++), input, pending.tiles);
       continue;
     }
     if (pending.count == region.most) finish(task, region, pending);
-    float* const to = task.scratch + pending.count++ * region.across * in_;
-    region.bodies->input_tiles(x, task.x_row, inputs_, region.across, to, in_place(region));
+    region.bodies->input_tiles(input, region.across, pending.tiles + pending.count++ * region.across * in_, in_place(region));
   }
 }
 
 /// Multiplies what is pending, and writes outputs.
 void WinogradConvolution::finish(const Task& task, const Region& region, Pending& pending) const {
   const WinogradBodies& bodies = *region.bodies;
-  const std::int64_t no_run = 0, tiles = pending.count * region.across, weight_place = bodies.weight_place(inputs_, channels_);
-  float* const products = task.scratch + bodies.places() * in_place(region);
+  const std::int64_t no_run = 0, tiles = pending.count * region.across, weight_place = bodies.weight_place(image_.channels, channels_);
+  float* const products = pending.tiles + bodies.places() * in_place(region);
   for (std::int64_t place = 0; place < bodies.places(); ++place) {
-    simd().conv.run({.x = task.scratch + place * in_place(region),
+    simd().conv.run({.x = pending.tiles + place * in_place(region),
                      .x_step = in_,
                      .runs = &no_run,
                      .run_count = 1,
-                     .run_floats = inputs_,
+                     .run_floats = image_.channels,
                      .weights = task.weights + region.weights + place * weight_place,
                      .y = products + place * out_place(region),
                      .y_step = out_,

@@ -2,7 +2,6 @@
 // behind.
 #pragma once
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -18,17 +17,28 @@ bool winograd_pays(std::int64_t inputs, std::int64_t outputs, std::int64_t rows,
 /// The square tiles with the fewest products.
 const WinogradBodies& winograd_squares(std::int64_t inputs, std::int64_t outputs, std::int64_t rows, std::int64_t columns);
 
+/// A channels-last image with zeros around it.
+struct WinogradImage {
+  std::int64_t channels = 0;
+  std::int64_t extent[2] = {};  ///< rows and columns
+  std::int64_t before[2] = {};  ///< zeros before the first ones; negative: those are not read
+
+  std::int64_t floats() const { return extent[0] * extent[1] * channels; }
+  std::int64_t row_floats() const { return extent[1] * channels; }
+  /// What tiles read for outputs from `row` and `column` on; `zeros`: row_floats() of them.
+  WinogradInput under(const float* image, std::int64_t row, std::int64_t column, const float* zeros) const;
+};
+
 class WinogradConvolution {
  public:
   /// Nothing: operator bool() says so.
   WinogradConvolution() = default;
-  WinogradConvolution(std::int64_t inputs, std::int64_t channels, const std::int64_t (&extents)[2]);
+  /// `extents` of the outputs.
+  WinogradConvolution(const WinogradImage& image, std::int64_t channels, const std::int64_t (&extents)[2]);
 
   explicit operator bool() const { return !regions_.empty(); }
   /// Wanted rows begin at multiples of this.
   std::int64_t step() const { return regions_[0].bodies->outputs[0]; }
-  /// Rows or columns of the input that must exist.
-  std::int64_t reads(int axis) const;
   std::int64_t scratch_floats() const;
   std::int64_t weight_floats() const { return weight_floats_; }
   /// See ConvBodies::pack.
@@ -39,24 +49,15 @@ class WinogradConvolution {
     const float* weights = nullptr;  ///< as pack() wrote them
     const float* bias = nullptr;
     bool relu = false;
-    std::int64_t x_row = 0;  ///< floats between rows of the input
+    const float* x = nullptr;  ///< the first image
+    std::int64_t images = 0;
     plan::Range rows;
     float* y = nullptr;  ///< row rows.begin of the first image
     std::int64_t y_row = 0, y_image = 0;
     std::uint8_t* argmax = nullptr;  ///< not null: see WinogradRow
     float* scratch = nullptr;
   };
-  /// `image(i)` gives the address of the input under the first tap of image i, and may write it over that of the image before.
-  template <class Image>
-  void run(const Task& task, std::int64_t images, const Image& image) const {
-    for (const Region& region : regions_) {
-      const plan::Range rows{std::max(task.rows.begin, region.rows.begin), std::min(task.rows.end, region.rows.end)};
-      if (rows.end <= rows.begin) continue;
-      Pending pending{rows, region.bodies->tiles(0, rows.size())};
-      for (std::int64_t i = 0; i < images; ++i) add_image(task, region, image(i), pending);
-      finish(task, region, pending);
-    }
-  }
+  void run(const Task& task) const;
 
  private:
   /// Outputs that are made in tiles of one kind.
@@ -71,17 +72,19 @@ class WinogradConvolution {
   struct Pending {
     plan::Range rows;
     std::int64_t down;  ///< rows of tiles of an image
+    float* tiles;       ///< theirs, and then their products
     std::int64_t first = 0, count = 0;
   };
   void add_region(const WinogradBodies& bodies, plan::Range rows, plan::Range columns);
-  bool is_few(const Region& region) const { return region.bodies->run_few != nullptr && in_ == simd().lanes && out_ == simd().lanes; }
+  bool is_few(const Region& region) const;
   std::int64_t in_place(const Region& region) const;
   std::int64_t out_place(const Region& region) const;
   WinogradRow row_of(const Task& task, const Region& region, const Pending& pending, std::int64_t index) const;
-  void add_image(const Task& task, const Region& region, const float* image, Pending& pending) const;
+  void add_image(const Task& task, const Region& region, const float* x, Pending& pending) const;
   void finish(const Task& task, const Region& region, Pending& pending) const;
 
-  std::int64_t inputs_ = 0, channels_ = 0;
+  WinogradImage image_;
+  std::int64_t channels_ = 0;
   std::int64_t in_ = 0, out_ = 0;  ///< floats of a tile in one place
   std::int64_t weight_floats_ = 0;
   std::vector<Region> regions_;

@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "n2d2/backends/cpu/kernels/convolution/convolution.h"
-#include "n2d2/backends/cpu/kernels/convolution/padded_image.h"
 #include "n2d2/backends/cpu/kernels/convolution/winograd_convolution.h"
 #include "n2d2/backends/cpu/kernels/kernels.h"
+#include "n2d2/backends/cpu/kernels/scratch.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/ir/memory_order.h"
 
@@ -28,7 +28,7 @@ std::int64_t whole_vectors(std::int64_t floats) { return (floats + simd().lanes 
 struct WinogradGradWeight {
   Convolution conv;
   const WinogradBodies* bodies;
-  PaddedImage image;
+  WinogradImage image;
   std::int64_t down = 0, across = 0;  ///< tiles of an image
   std::int64_t most = 0;              ///< tiles whose products are summed in one go
   std::int64_t in = 0, out = 0;       ///< floats of a tile in one place
@@ -46,36 +46,36 @@ struct WinogradGradWeight {
     for (const int axis : {0, 1}) {
       image.extent[axis] = conv.input[axis];
       image.before[axis] = conv.pads_begin[axis];
-      image.padded[axis] = std::max(conv.input[axis] + conv.pads_begin[axis], bodies->outputs[axis] * (axis == 0 ? down : across) + 2);
     }
   }
   /// Floats from place to place. A line more than the tiles take: series of lines that lie a power of two apart displace each other.
   std::int64_t in_place() const { return most * in + kLine; }
   std::int64_t out_place() const { return most * out + kLine; }
   std::int64_t sum_floats() const { return conv.channels[0] * out; }
-  std::int64_t scratch_bytes() const { return bodies->places() * (sum_floats() + in_place() + out_place()) * 4 + image.bytes(); }
+  std::int64_t scratch_bytes() const {
+    return bodies->places() * (sum_floats() + in_place() + out_place()) * 4 + whole_lines(image.row_floats() * 4);
+  }
 
   void operator()(const Lane& lane) const {
     float* sums = scratch.own(lane);
     float* inputs = sums + bodies->places() * sum_floats();
     float* gradients = inputs + bodies->places() * in_place();
-    float* frame = gradients + bodies->places() * out_place();
+    float* zeros = gradients + bodies->places() * out_place();
     float* bias = db ? db.own(lane) : nullptr;
     if (lane.is_first) {
       std::fill(sums, sums + bodies->places() * sum_floats(), 0.0F);
       if (bias != nullptr) std::fill(bias, bias + conv.channels[1], 0.0F);
-      image.clear(frame);
+      std::fill_n(zeros, image.row_floats(), 0.0F);
     }
     std::int64_t tiles = 0;
     for (std::int64_t i = 0; i < lane.rows * conv.rows_per_row; ++i) {
-      const float* from = image.fill(x.rows(lane) + i * conv.floats_in(), frame);
+      const float* from = x.rows(lane) + i * conv.floats_in();
       const float* dy_image = dy.rows(lane) + i * conv.floats_out();
       if (bias != nullptr) simd().sum_rows(dy_image, conv.output[0] * conv.output[1], conv.channels[1], bias);
       for (std::int64_t row = 0; row < down; ++row, tiles += across) {
         if (tiles == most) add(sums, inputs, gradients, std::exchange(tiles, 0));
         const std::int64_t first = row * bodies->outputs[0];
-        bodies->input_tiles(from + first * image.row_floats(), image.row_floats(), conv.channels[0], across, inputs + tiles * in,
-                            in_place());
+        bodies->input_tiles(image.under(from, first, 0, zeros), across, inputs + tiles * in, in_place());
         bodies->gradient_tiles(dy_image + first * conv.output[1] * conv.channels[1], conv.output[0] - first, conv.output[1],
                                conv.channels[1], gradients + tiles * out, out_place());
       }
@@ -142,7 +142,6 @@ std::string refuses(const ir::Node& node) {
   const Convolution conv = described(node);
   for (const int axis : {0, 1}) {
     if (conv.kernel[axis] != 3 || conv.strides[axis] != 1 || conv.dilations[axis] != 0) return "not 3x3 at stride 1";
-    if (conv.pads_begin[axis] < 0) return "the image is cut off in front";
   }
   return winograd_pays(conv.channels[0], conv.channels[1], conv.output[0], conv.output[1]) ? "" : "too few channels or tiles";
 }
