@@ -37,10 +37,10 @@ CASES = {
     "unread border": conv((8, 8, 10), (8, 8, 3, 3), True, strides=(2, 3), order=[2, 3, 1, 0]),
     "one by one": conv((33, 5, 5), (18, 33, 1, 1), False, order=[2, 3, 1, 0]),
     "whole image": conv((2, 6, 7), (3, 2, 6, 7), True),
-    "tiles of 2 x 2, odd, asymmetric pads": conv((17, 9, 11), (19, 17, 3, 3), True, pads=(1, 0, 2, 1)),
-    "tiles of 2 x 2, one vector of channels": conv((16, 7, 15), (16, 16, 3, 3), True, pads=(1, 1, 1, 1), rows=(1, 9)),
-    "tiles of 2 x 2, many images": conv((16, 12, 10), (32, 16, 3, 3), False, order=[2, 3, 1, 0], rows=(1, 40)),
-    "many channels": conv((32, 6, 6), (48, 32, 3, 3), True, pads=(1, 1, 1, 1), rows=(3,)),
+    "tiles, odd, asymmetric pads": conv((17, 9, 11), (19, 17, 3, 3), True, pads=(1, 0, 2, 1)),
+    "tiles, one vector of channels": conv((16, 7, 15), (16, 16, 3, 3), True, pads=(1, 1, 1, 1), rows=(1, 9)),
+    "tiles, many images": conv((16, 12, 10), (32, 16, 3, 3), False, order=[2, 3, 1, 0], rows=(1, 40)),
+    "tiles of two": conv((32, 6, 6), (48, 32, 3, 3), True, pads=(1, 1, 1, 1), rows=(3,)),
 }
 
 

@@ -34,15 +34,17 @@ MUTANTS = [
         "test_convolution",
         (
             "Conv, bias",
-            "images * conv.output[0] * conv.output[1], conv.channels[1], bias)",
-            "images * conv.output[0], conv.channels[1], bias)",
+            "sum_rows(gradients, images * outputs, channels, bias)",
+            "sum_rows(gradients, images, channels, bias)",
         ),
     ),
     *mutants(
-        SIMD + "winograd.cpp",
+        SIMD + "winograd_lines.h",
         "test_convolution",
-        ("Conv, weight by tiles", "t[1][j] = (b - c) * 0.5F;", "t[1][j] = (b + c) * 0.5F;"),
-        ("Conv, gradient of a tile", "t[2][j] = dy[0][j] - dy[1][j];", "t[2][j] = dy[0][j] + dy[1][j];"),
+        ("Conv, weight by tiles of two", "g[1] = (s[1] - s[2]) * 0.5F;", "g[1] = (s[1] + s[2]) * 0.5F;"),
+        ("Conv, gradient of a tile of two", "t[2] = dy[0] - dy[1];", "t[2] = dy[0] + dy[1];"),
+        ("Conv, weight by tiles of four", "g[1] = odd_p + odd_q;", "g[1] = odd_p - odd_q;"),
+        ("Conv, gradient of a tile of four", "(dy[1] + 2.0F * dy[3]) * kQ", "(dy[1] + 0.5F * dy[3]) * kQ"),
     ),
     *mutants(
         KERNELS + "normalization/batch_normalization.cpp",

@@ -125,7 +125,7 @@ constexpr int kFewTiles = 24 / Columns::kSide;  // sums of a row of places, and 
 /// From tiles next to each other, at `x` in order [places, tile, channel], to their columns: [rows of places, outputs, tile, channel].
 template <class Columns, int kCount>
 void few_products(int rows, const float* x, const float* weights, float* to) {
-  constexpr int kSide = Columns::kSide, kOutputs = Columns::kOutputs, kPlace = kLanes * kLanes + kPlaceGap;
+  constexpr int kSide = Columns::kSide, kOutputs = Columns::kOutputs, kPlace = kLanes * kLanes + WinogradBodies::kPlaceGap;
   for (int row = 0; row < rows; ++row, x += kSide * kCount * kLanes, weights += kSide * kPlace, to += kOutputs * kCount * kLanes) {
     Vec sums[kCount][kSide] = {};
     for (int k = 0; k < kLanes; ++k) {

@@ -32,6 +32,10 @@ struct WinogradRow {
 /// Tiles of some rows and columns of outputs, each from two rows and columns more of inputs, and as many places.
 /// Tiles of numbers at their places are written as [places, tile, channel]: `place` floats between places, whole vectors of channels.
 struct WinogradBodies {
+  /// Floats, a line of the cache, more from place to place than the tiles take: series of lines that lie a power of two apart displace each
+  /// other.
+  static constexpr std::int64_t kPlaceGap = 16;
+
   std::int64_t outputs[2] = {};
 
   std::int64_t places() const { return (outputs[0] + 2) * (outputs[1] + 2); }

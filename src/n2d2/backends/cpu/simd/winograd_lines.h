@@ -7,9 +7,6 @@
 
 namespace n2d2::cpu::N2D2_ISA {
 
-/// Between the weights of places lies a cache line: series of lines that lie a power of two apart displace each other.
-constexpr std::int64_t kPlaceGap = 16;
-
 template <int kOutputs>
 struct WinogradLine;
 

@@ -24,7 +24,8 @@ static inline void transform_channels(const WeightBlock& block, std::int64_t i, 
 }
 
 std::int64_t weight_place(std::int64_t inputs, std::int64_t channels) {
-  return (table().conv.packed_floats(inputs, channels) + kPlaceGap - 1) / kPlaceGap * kPlaceGap + kPlaceGap;
+  constexpr std::int64_t kGap = WinogradBodies::kPlaceGap;
+  return (table().conv.packed_floats(inputs, channels) + kGap - 1) / kGap * kGap + kGap;
 }
 
 template <class Rows, class Columns>

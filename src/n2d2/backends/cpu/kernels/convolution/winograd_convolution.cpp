@@ -3,14 +3,10 @@
 namespace n2d2::cpu {
 namespace {
 
-// Between places lies a line more than the tiles take: series of lines that lie a power of two apart displace each other.
-constexpr std::int64_t kLine = 16;
 constexpr std::int64_t kFloats = 96 * 1024;       // of all places that are multiplied in one go: the second-level cache takes them
 constexpr std::int64_t kLeastTiles = 14;          // of these: weights are used often enough
 constexpr std::int64_t kMostWeights = 256 * 256;  // of tiles of 4x4: beyond, 36 places of them leave the caches
 constexpr std::int64_t kMostMixed = 64 * 64;      // of tiles of both sizes: beyond, 100 places of them do
-
-std::int64_t whole_vectors(std::int64_t floats) { return (floats + simd().lanes - 1) / simd().lanes * simd().lanes; }
 
 const WinogradBodies& bodies_of(bool rows_by_4, bool columns_by_4) { return simd().winograd[rows_by_4][columns_by_4]; }
 
@@ -69,8 +65,12 @@ void WinogradConvolution::pack(const ConvWeights& weights, std::int64_t first, s
   for (const Region& region : regions_) region.bodies->pack(weights, first, end, packed + region.weights);
 }
 
-std::int64_t WinogradConvolution::in_place(const Region& region) const { return region.most * region.across * in_ + kLine; }
-std::int64_t WinogradConvolution::out_place(const Region& region) const { return region.most * region.across * out_ + kLine; }
+std::int64_t WinogradConvolution::in_place(const Region& region) const {
+  return region.most * region.across * in_ + WinogradBodies::kPlaceGap;
+}
+std::int64_t WinogradConvolution::out_place(const Region& region) const {
+  return region.most * region.across * out_ + WinogradBodies::kPlaceGap;
+}
 
 bool WinogradConvolution::is_few(const Region& region) const {
   return region.bodies->run_few != nullptr && image_.channels == simd().lanes && channels_ == simd().lanes;

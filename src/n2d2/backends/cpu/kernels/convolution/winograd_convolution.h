@@ -10,6 +10,9 @@
 
 namespace n2d2::cpu {
 
+/// Channels are padded to whole vectors.
+inline std::int64_t whole_vectors(std::int64_t floats) { return (floats + simd().lanes - 1) / simd().lanes * simd().lanes; }
+
 /// Whether the products that Winograd's tiles save are more than their transformations: enough channels, and enough outputs to use weights
 /// often.
 bool winograd_pays(std::int64_t inputs, std::int64_t outputs, std::int64_t rows, std::int64_t columns);

@@ -19,11 +19,8 @@ using plan::Emitter;
 using plan::Lane;
 using plan::Operand;
 
-constexpr std::int64_t kLine = 16;             // floats of a cache line
 constexpr std::int64_t kLeastTiles = 64;       // of a sum that is read and written once
 constexpr std::int64_t kTileFloats = 1 << 16;  // of all places that wait for it
-
-std::int64_t whole_vectors(std::int64_t floats) { return (floats + simd().lanes - 1) / simd().lanes * simd().lanes; }
 
 struct WinogradGradWeight {
   Convolution conv;
@@ -48,9 +45,9 @@ struct WinogradGradWeight {
       image.before[axis] = conv.pads_begin[axis];
     }
   }
-  /// Floats from place to place. A line more than the tiles take: series of lines that lie a power of two apart displace each other.
-  std::int64_t in_place() const { return most * in + kLine; }
-  std::int64_t out_place() const { return most * out + kLine; }
+  /// Floats from place to place.
+  std::int64_t in_place() const { return most * in + WinogradBodies::kPlaceGap; }
+  std::int64_t out_place() const { return most * out + WinogradBodies::kPlaceGap; }
   std::int64_t sum_floats() const { return conv.channels[0] * out; }
   std::int64_t scratch_bytes() const {
     return bodies->places() * (sum_floats() + in_place() + out_place()) * 4 + whole_lines(image.row_floats() * 4);
