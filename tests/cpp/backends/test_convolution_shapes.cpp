@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "n2d2/backends/cpu/cpu_backend.h"
-#include "n2d2/ops/op_table.h"
+#include "n2d2/backends/cpu/op_set.h"
 #include "n2d2/plan/network.h"
 
 namespace n2d2::tests {
@@ -119,15 +119,16 @@ struct Trial {
     x = waves(kCapacity * conv.channels * conv.side[0] * conv.side[1], 1);
     y = dy = waves(kCapacity * conv.outputs * conv.extent(0) * conv.extent(1), 2);
     dx = x;
-    network.set_graph(plan::Mode::train, graph());
+    network.set_graph(plan::Mode::train, graph("Conv"));
+    network.set_graph(plan::Mode::evaluate, graph("ConvNormalized"));
     for (const char* name : {"w", "b"}) {
       plan::StateEntry& state = network.store().find(name);
       const std::vector<float> values = waves(state.count(), 3);
       std::copy(values.begin(), values.end(), state.memory);
     }
   }
-  ir::Graph graph() const {
-    ir::Graph graph(ops::op_set());
+  ir::Graph graph(const char* op) const {
+    ir::Graph graph(cpu::op_set());
     ir::Value* in = graph.add_input("x", {{Dim::rows(), conv.channels, conv.side[0], conv.side[1]}, DType::float32});
     ir::Value* w = graph.add_parameter("w", {{conv.outputs, conv.inputs(), conv.kernel[0], conv.kernel[1]}, DType::float32},
                                        hwio ? std::vector<int>{2, 3, 1, 0} : std::vector<int>{});
@@ -137,7 +138,7 @@ struct Trial {
                                        {"pads", Integers{conv.pads_begin[0], conv.pads_begin[1], conv.pads_end[0], conv.pads_end[1]}},
                                        {"dilations", Integers(conv.dilations, conv.dilations + 2)},
                                        {"group", conv.group}};
-    graph.add_output(graph.add_node("Conv", {in, w, b}, attributes).output());
+    graph.add_output(graph.add_node(op, {in, w, b}, attributes).output());
     return graph;
   }
   void check(std::int64_t rows) {
@@ -150,6 +151,10 @@ struct Trial {
     check_close(dx.data(), reference.dx, in_tiles);
     check_close(w.gradient, reference.dw, in_tiles);
     check_close(b.gradient, reference.db, in_tiles);
+    if (!in_tiles) return;
+    // Large tiles forward, too.
+    network.forward({.inputs = {x.data()}, .rows = rows, .outputs = {y.data()}, .mode = plan::Mode::evaluate});
+    check_close(y.data(), reference.y, true);
   }
 };
 

@@ -36,12 +36,12 @@ ir::OpDef max_pool_relu_grad() {
   return def;
 }
 
-ir::OpDef conv_relu() {
+ir::OpDef like_conv(const char* name, const char* doc) {
   ir::OpDef def = ops::op_set().find("Conv");
-  def.name = "ConvRelu";
+  def.name = name;
   def.domain = "n2d2.cpu";
   def.since_opset = 0;
-  def.doc = "Relu(Conv(X, W, B)).";
+  def.doc = doc;
   def.gradient = nullptr;
   return def;
 }
@@ -60,17 +60,14 @@ std::vector<ir::TensorType> conv_max_pool_types(const ir::Node& node) {
 }
 
 ir::OpDef conv_max_pool() {
-  ir::OpDef def = ops::op_set().find("Conv");
-  def.name = "ConvMaxPool";
-  def.domain = "n2d2.cpu";
-  def.since_opset = 0;
-  def.doc = "MaxPool(Conv(X, W, B)) with the pool's Argmax, and if `relu` max(., 0) behind it; conv_output = [H, W] of the convolution.";
+  ir::OpDef def = like_conv(
+      "ConvMaxPool",
+      "MaxPool(Conv(X, W, B)) with the pool's Argmax, and if `relu` max(., 0) behind it; conv_output = [H, W] of the convolution.");
   def.outputs = {"Y", "Argmax"};
   add_pool_attributes(def);
   def.attributes["pool_output"] = std::vector<std::int64_t>{};
   def.attributes["relu"] = std::int64_t{0};
   def.infer = conv_max_pool_types;
-  def.gradient = nullptr;
   return def;
 }
 
@@ -159,7 +156,8 @@ ir::OpDef behind_max_pool(const char* name, const char* input, ir::Infer infer) 
 const ir::OpSet& op_set() {
   static const ir::OpSet set([] {
     std::vector<ir::OpDef> all = ops::definitions();
-    all.push_back(conv_relu());
+    all.push_back(like_conv("ConvRelu", "Relu(Conv(X, W, B))."));
+    all.push_back(like_conv("ConvNormalized", "Conv(X, W, B) whose rounding errors may be larger; see passes/normalized_convolutions.h."));
     all.push_back(conv_max_pool());
     all.push_back(max_pool_relu());
     all.push_back(max_pool_relu_grad());

@@ -12,7 +12,8 @@ std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b :
 
 }  // namespace
 
-DirectConvolution DirectConvolution::forward(const Convolution& conv, const ir::Value& weight, std::int64_t rows, std::int64_t columns) {
+DirectConvolution DirectConvolution::forward(const Convolution& conv, const ir::Value& weight, std::int64_t rows, std::int64_t columns,
+                                             bool large_tiles) {
   DirectConvolution direct;
   const auto strides = ir::strides_of(weight.shape(), ir::order_of(weight));
   direct.inputs_ = direct.image_.channels = conv.channels[0];
@@ -35,11 +36,11 @@ DirectConvolution DirectConvolution::forward(const Convolution& conv, const ir::
     for (std::int64_t q = 0; q < conv.kernel[1]; ++q) tap_floats.push_back(p * strides[2] + q * strides[3]);
   }
   direct.add_part(at[0], at[1], {0, 0}, tap_floats);
-  direct.finish();
+  direct.finish(large_tiles);
   return direct;
 }
 
-DirectConvolution DirectConvolution::input_gradient(const Convolution& conv, const ir::Value& weight) {
+DirectConvolution DirectConvolution::input_gradient(const Convolution& conv, const ir::Value& weight, bool large_tiles) {
   DirectConvolution direct;
   const auto strides = ir::strides_of(weight.shape(), ir::order_of(weight));
   direct.inputs_ = direct.image_.channels = conv.channels[1];
@@ -81,7 +82,7 @@ DirectConvolution DirectConvolution::input_gradient(const Convolution& conv, con
       direct.add_part(rows, columns, {static_cast<std::int64_t>(i), static_cast<std::int64_t>(j)}, tap_floats);
     }
   }
-  direct.finish();
+  direct.finish(large_tiles);
   return direct;
 }
 
@@ -102,7 +103,7 @@ void DirectConvolution::add_part(const std::vector<std::int64_t>& rows, const st
 }
 
 /// Decides between the algorithms.
-void DirectConvolution::finish() {
+void DirectConvolution::finish(bool large_tiles) {
   const bool taps_of_winograd = parts_.size() == 1 && parts_[0].tap_floats.size() == 9 && parts_[0].runs.size() == 3 &&
                                 parts_[0].run_floats == 3 * inputs_ && in_step_[0] == 1 && in_step_[1] == 1 && parts_[0].runs[0] == 0 &&
                                 parts_[0].runs[1] == image_.row_floats() && parts_[0].runs[2] == 2 * image_.row_floats();
@@ -110,7 +111,7 @@ void DirectConvolution::finish() {
   WinogradImage image{.channels = inputs_};
   std::copy(image_.extent, image_.extent + 2, image.extent);
   std::copy(image_.before, image_.before + 2, image.before);
-  winograd_ = {image, channels_, out_};
+  winograd_ = {image, channels_, out_, large_tiles};
   if (!winograd_) return;
   for (int axis = 0; axis < 2; ++axis) {  // tiles look after borders themselves
     image_.before[axis] = 0;

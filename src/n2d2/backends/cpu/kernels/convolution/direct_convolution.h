@@ -17,10 +17,11 @@ namespace n2d2::cpu {
 /// One image after the other, from a copy with zeros around it where taps reach beyond the borders.
 class DirectConvolution {
  public:
-  /// Outputs of a convolution; `rows` x `columns` of them from the top left are wanted.
-  static DirectConvolution forward(const Convolution& conv, const ir::Value& weight, std::int64_t rows, std::int64_t columns);
+  /// Outputs of a convolution; `rows` x `columns` of them from the top left are wanted. `large_tiles`: see WinogradConvolution.
+  static DirectConvolution forward(const Convolution& conv, const ir::Value& weight, std::int64_t rows, std::int64_t columns,
+                                   bool large_tiles);
   /// The gradient of the convolution's input from that of its output.
-  static DirectConvolution input_gradient(const Convolution& conv, const ir::Value& weight);
+  static DirectConvolution input_gradient(const Convolution& conv, const ir::Value& weight, bool large_tiles);
 
   /// Packs the weights, input `index` of the node, in every training forward.
   plan::Operand pack(plan::Emitter& emit, std::size_t index) const;
@@ -62,7 +63,7 @@ class DirectConvolution {
   ConvWindowsTask windows_task() const;
   WinogradConvolution::Task winograd_task(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images,
                                           plan::Range rows, float* y, void* scratch) const;
-  void finish();
+  void finish(bool large_tiles);
   bool is_one_row() const;
   std::int64_t image_floats() const { return image_.extent[0] * image_.extent[1] * inputs_; }
   void pooled_image(const float* image, const float* weights, const float* bias, bool relu, plan::Range rows, float* y,

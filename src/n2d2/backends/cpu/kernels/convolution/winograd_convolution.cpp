@@ -36,12 +36,14 @@ WinogradInput WinogradImage::under(const float* image, std::int64_t row, std::in
   return input;
 }
 
-WinogradConvolution::WinogradConvolution(const WinogradImage& image, std::int64_t channels, const std::int64_t (&extents)[2])
+WinogradConvolution::WinogradConvolution(const WinogradImage& image, std::int64_t channels, const std::int64_t (&extents)[2],
+                                         bool large_tiles)
     : image_(image), channels_(channels), in_(whole_vectors(image.channels)), out_(whole_vectors(channels)) {
   const std::int64_t inputs = image.channels;
   if (!winograd_pays(inputs, channels, extents[0], extents[1])) return;
-  if (inputs * channels > kMostMixed) {
-    add_region(winograd_squares(inputs, channels, extents[0], extents[1]), {0, extents[0]}, {0, extents[1]});
+  if (!large_tiles || inputs * channels > kMostMixed) {
+    const WinogradBodies& squares = large_tiles ? winograd_squares(inputs, channels, extents[0], extents[1]) : bodies_of(false, false);
+    add_region(squares, {0, extents[0]}, {0, extents[1]});
     return;
   }
   const std::int64_t rows = by_four(extents[0]), columns = by_four(extents[1]);

@@ -36,8 +36,9 @@ class WinogradConvolution {
  public:
   /// Nothing: operator bool() says so.
   WinogradConvolution() = default;
-  /// `extents` of the outputs.
-  WinogradConvolution(const WinogradImage& image, std::int64_t channels, const std::int64_t (&extents)[2]);
+  /// `extents` of the outputs. `large_tiles`: also of four rows and columns, which take fewer products but round more, and where outputs
+  /// that see nothing but zeros are zero, or those that see the same are equal, but for rounding; tiles of two keep both exactly.
+  WinogradConvolution(const WinogradImage& image, std::int64_t channels, const std::int64_t (&extents)[2], bool large_tiles);
 
   explicit operator bool() const { return !regions_.empty(); }
   /// Wanted rows begin at multiples of this.
