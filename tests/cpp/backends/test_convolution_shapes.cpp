@@ -211,6 +211,26 @@ TEST_CASE("3x3 taps by tiles of two and four rows and columns, and of both") {
   check_conv(more, "conv_grad_weight:winograd", true);
 }
 
+TEST_CASE("rounding errors do not grow with the channels") {
+  for (const std::int64_t channels : {64, 256}) {
+    const Conv conv = {channels, 64, 1, {8, 8}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}};
+    Trial trial(conv, false, 1);
+    plan::StateEntry& w = trial.network.store().find("w");
+    std::uint32_t state = 1;  // no wave: its neighbours cancel each other
+    const auto random = [&] { return static_cast<float>(((state = state * 1664525U + 1013904223U) >> 8) % 20001) * 1e-4F - 1.0F; };
+    for (std::int64_t i = 0; i < w.count(); ++i) w.memory[i] = random();
+    for (float& x : trial.x) x = std::max(random(), 0.0F);
+    trial.network.forward({.inputs = {trial.x.data()}, .rows = 1, .outputs = {trial.y.data()}, .mode = plan::Mode::train});
+    const Reference reference(conv, false, 1, trial.x.data(), w.memory, trial.network.store().find("b").memory, trial.dy.data());
+    double error = 0, size = 0;
+    for (std::size_t i = 0; i < reference.y.size(); ++i) {
+      error += std::pow(trial.y[i] - reference.y[i].value, 2);
+      size += std::pow(reference.y[i].value, 2);
+    }
+    CHECK(std::sqrt(error / size) < 5e-7);
+  }
+}
+
 TEST_CASE("a weight's gradient of images that do not fit a block, and of many images that do") {
   check_conv({3, 40, 1, {45, 70}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}, "conv_grad_weight:outer");
   check_conv({64, 64, 1, {23, 24}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}}, "conv_grad_weight:outer");

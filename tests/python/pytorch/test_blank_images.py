@@ -21,15 +21,22 @@ def gradients(net: nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
     return {"output": out.detach(), **{name: p.grad for name, p in net.named_parameters()}}
 
 
+BEHIND = {
+    "relu": lambda: [nn.Conv2d(16, 32, 3, padding=1), nn.ReLU()],
+    "pool": lambda: [nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)],
+    "overlapping pool": lambda: [nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(3, 2)],
+    "transposed": lambda: [nn.ConvTranspose2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)],
+}
+
+
 @pytest.mark.parametrize("extent", [12, 14])
-@pytest.mark.parametrize("pooled", [False, True])
-def test_zeros_and_equals_stay(pooled: bool, extent: int) -> None:
+@pytest.mark.parametrize("behind", BEHIND)
+def test_zeros_and_equals_stay(behind: str, extent: int) -> None:
     """Biases are zero, as Keras makes them: the ReLU behind what sees zeros passes no gradient on, and a pool takes the first of equals."""
     torch.manual_seed(0)
-    layers = [nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU()]
-    net = nn.Sequential(*layers, *([nn.MaxPool2d(2)] if pooled else []), nn.Conv2d(32, 16, 3, padding=1), nn.ReLU())
+    net = nn.Sequential(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), *BEHIND[behind](), nn.Conv2d(32, 16, 3, padding=1), nn.ReLU())
     for layer in net:
-        if isinstance(layer, nn.Conv2d):
+        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
             nn.init.zeros_(layer.bias)
     left = (extent - 8) // 2
     x = nn.functional.pad(digits()[0][:6], (left, extent - 8 - left, 0, extent - 8))

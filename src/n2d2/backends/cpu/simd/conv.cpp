@@ -43,10 +43,28 @@ struct Tile {
   const float* weights;
   const float* bias;
   float* y;
-  int last;  // channels of the last vector
+  int last;      // channels of the last vector
+  float* total;  // of parts, for all vectors of a tile
 };
 
-template <class L, int kColumns, int kVecs>
+/// Adds the sums of a part to the total, which lies in memory; the first part begins it, the last one leaves it in `sums`.
+template <class V, int kColumns, int kVecs>
+static inline void add_part(V (&sums)[kColumns][kVecs], float* total, bool is_first, bool is_last) {
+  const V zero{};
+#pragma GCC unroll 14
+  for (int i = 0; i < kColumns; ++i) {
+#pragma GCC unroll 2
+    for (int j = 0; j < kVecs; ++j, total += sizeof(V) / sizeof(float)) {
+      V& at = *reinterpret_cast<V*>(total);
+      if (!is_first) sums[i][j] += at;
+      if (is_last) continue;
+      at = sums[i][j];
+      sums[i][j] = zero;
+    }
+  }
+}
+
+template <class L, bool kInParts, int kColumns, int kVecs>
 void tile(const Tile& t) {
   using V = typename L::V;
   constexpr int kGroups = (kColumns + 3) / 4;
@@ -76,19 +94,23 @@ void tile(const Tile& t) {
       x[g] = t.x + task.runs[r] + 4 * g * step;
       asm("" : "+r"(x[g]));
     }
-    for (std::int64_t k = 0; k < task.run_floats; ++k, w += kVecs * L::kWidth) {
-      V row[kVecs];
+    for (std::int64_t k = 0, end; k < task.run_floats;) {
+      end = kInParts && task.run_floats - k > ConvTask::kPart ? k + ConvTask::kPart : task.run_floats;
+      for (; k < end; ++k, w += kVecs * L::kWidth) {
+        V row[kVecs];
 #pragma GCC unroll 2
-      for (int j = 0; j < kVecs; ++j) row[j] = L::get(w + j * L::kWidth);
+        for (int j = 0; j < kVecs; ++j) row[j] = L::get(w + j * L::kWidth);
 #pragma GCC unroll 14
-      for (int i = 0; i < kColumns; ++i) {
-        const std::int64_t at = i % 4 == 3 ? step3 : (i % 4) * step;
-        const float factor = x[i / 4][at];
+        for (int i = 0; i < kColumns; ++i) {
+          const std::int64_t at = i % 4 == 3 ? step3 : (i % 4) * step;
+          const float factor = x[i / 4][at];
 #pragma GCC unroll 2
-        for (int j = 0; j < kVecs; ++j) sums[i][j] += row[j] * factor;
-      }
+          for (int j = 0; j < kVecs; ++j) sums[i][j] += row[j] * factor;
+        }
 #pragma GCC unroll 4
-      for (int g = 0; g < kGroups; ++g) ++x[g];
+        for (int g = 0; g < kGroups; ++g) ++x[g];
+      }
+      if constexpr (kInParts) add_part(sums, t.total, r == 0 && k <= ConvTask::kPart, r + 1 == task.run_count && k == task.run_floats);
     }
   }
   const V zero{};
@@ -105,18 +127,21 @@ void tile(const Tile& t) {
 }
 
 using Body = void (*)(const Tile&);
-template <class L>
+template <class L, bool kInParts>
 struct Tiles {
-  static constexpr Body kOne[14] = {tile<L, 1, 1>,  tile<L, 2, 1>, tile<L, 3, 1>, tile<L, 4, 1>,  tile<L, 5, 1>,  tile<L, 6, 1>,
-                                    tile<L, 7, 1>,  tile<L, 8, 1>, tile<L, 9, 1>, tile<L, 10, 1>, tile<L, 11, 1>, tile<L, 12, 1>,
+  static constexpr Body kOne[14] = {tile<L, kInParts, 1, 1>,  tile<L, kInParts, 2, 1>,  tile<L, kInParts, 3, 1>,  tile<L, kInParts, 4, 1>,
+                                    tile<L, kInParts, 5, 1>,  tile<L, kInParts, 6, 1>,  tile<L, kInParts, 7, 1>,  tile<L, kInParts, 8, 1>,
+                                    tile<L, kInParts, 9, 1>,  tile<L, kInParts, 10, 1>, tile<L, kInParts, 11, 1>, tile<L, kInParts, 12, 1>,
 #if defined(__AVX512F__)
-                                    tile<L, 13, 1>, tile<L, 14, 1>
+                                    tile<L, kInParts, 13, 1>, tile<L, kInParts, 14, 1>
 #endif
   };
-  static constexpr Body kTwo[14] = {tile<L, 1, 2>,  tile<L, 2, 2>, tile<L, 3, 2>, tile<L, 4, 2>,  tile<L, 5, 2>,  tile<L, 6, 2>,
+  static constexpr Body kTwo[14] = {tile<L, kInParts, 1, 2>,  tile<L, kInParts, 2, 2>,  tile<L, kInParts, 3, 2>,
+                                    tile<L, kInParts, 4, 2>,  tile<L, kInParts, 5, 2>,  tile<L, kInParts, 6, 2>,
 #if defined(__AVX512F__)
-                                    tile<L, 7, 2>,  tile<L, 8, 2>, tile<L, 9, 2>, tile<L, 10, 2>, tile<L, 11, 2>, tile<L, 12, 2>,
-                                    tile<L, 13, 2>, tile<L, 14, 2>
+                                    tile<L, kInParts, 7, 2>,  tile<L, kInParts, 8, 2>,  tile<L, kInParts, 9, 2>,
+                                    tile<L, kInParts, 10, 2>, tile<L, kInParts, 11, 2>, tile<L, kInParts, 12, 2>,
+                                    tile<L, kInParts, 13, 2>, tile<L, kInParts, 14, 2>
 #endif
   };
 };
@@ -131,9 +156,10 @@ static inline bool halves(std::int64_t channels) {
 #endif
 }
 
-template <class L>
+template <class L, bool kInParts>
 void run_with(const ConvTask& task) {
   const std::int64_t inputs = task.run_count * task.run_floats;
+  alignas(64) float total[kInParts ? L::kMost[1] * kPanelVecs * L::kWidth : 1];
   for (std::int64_t m = 0; m < task.channels; m += kPanelVecs * L::kWidth) {
     const std::int64_t left = task.channels - m;
     const int vecs = left > L::kWidth ? 2 : 1;
@@ -141,13 +167,14 @@ void run_with(const ConvTask& task) {
     // Tiles of nearly the same width.
     const std::int64_t tiles = (task.columns + L::kMost[vecs] - 1) / L::kMost[vecs];
     const std::int64_t base = task.columns / tiles, wider = task.columns % tiles;
-    const Body* bodies = vecs == 2 ? Tiles<L>::kTwo : Tiles<L>::kOne;
+    const Body* bodies = vecs == 2 ? Tiles<L, kInParts>::kTwo : Tiles<L, kInParts>::kOne;
     Tile t{&task,
            nullptr,
            task.weights + m * inputs,
            task.bias == nullptr ? nullptr : task.bias + m,
            nullptr,
-           static_cast<int>(width - (vecs - 1) * L::kWidth)};
+           static_cast<int>(width - (vecs - 1) * L::kWidth),
+           total};
     for (std::int64_t row = 0; row < task.rows; ++row) {
       std::int64_t column = 0;
       for (std::int64_t i = 0; i < tiles; ++i) {
@@ -161,12 +188,17 @@ void run_with(const ConvTask& task) {
   }
 }
 
+template <class L>
+void run_as(const ConvTask& task) {
+  task.in_parts&& task.run_floats > ConvTask::kPart ? run_with<L, true>(task) : run_with<L, false>(task);
+}
+
 void run(const ConvTask& task) {
   if (task.columns == 0) return;
 #if defined(__AVX512F__)
-  if (halves(task.channels)) return run_with<Half>(task);
+  if (halves(task.channels)) return run_as<Half>(task);
 #endif
-  run_with<Whole>(task);
+  run_as<Whole>(task);
 }
 
 static inline std::int64_t width_of(std::int64_t channels) { return halves(channels) ? kLanes / 2 : kLanes; }

@@ -7,12 +7,15 @@ namespace n2d2::cpu {
 /// Some rows of the output of a convolution over channels-last images, without borders: every input under every tap exists.
 /// Inputs under the kernel come in runs that lie together in memory; all runs have the same length.
 struct ConvTask {
+  static constexpr std::int64_t kPart = 64;
+
   const float* x = nullptr;            ///< the input that belongs to output (0, 0)
   std::int64_t x_row = 0;              ///< floats between the inputs of output rows
   std::int64_t x_step = 0;             ///< floats between the inputs of output columns
   const std::int64_t* runs = nullptr;  ///< first float of each run, from the input of the output
   std::int64_t run_count = 0;
   std::int64_t run_floats = 0;
+  bool in_parts = false;           ///< runs are summed in parts of kPart floats: rounding errors grow with the length of a sum
   const float* weights = nullptr;  ///< as ConvBodies::pack wrote them
   const float* bias = nullptr;     ///< one per output channel, or null
   bool relu = false;

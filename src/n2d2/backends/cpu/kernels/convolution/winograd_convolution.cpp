@@ -154,6 +154,7 @@ void WinogradConvolution::finish(const Task& task, const Region& region, Pending
                      .runs = &no_run,
                      .run_count = 1,
                      .run_floats = image_.channels,
+                     .in_parts = true,
                      .weights = task.weights + region.weights + place * weight_place,
                      .y = products + place * out_place(region),
                      .y_step = out_,
