@@ -233,6 +233,8 @@ TEST_CASE("rounding errors do not grow with the channels") {
 
 TEST_CASE("a weight's gradient of images that do not fit a block, and of many images that do") {
   check_conv({3, 40, 1, {45, 70}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}, "conv_grad_weight:outer");
+  check_conv({8, 40, 1, {45, 70}, {3, 5}, {1, 1}, {1, 2}, {1, 2}, {1, 1}}, "conv_grad_weight:outer");
+  check_conv({8, 24, 1, {45, 70}, {3, 3}, {2, 1}, {2, 4}, {1, 3}, {2, 3}}, "conv_grad_weight:outer");
   check_conv({64, 64, 1, {23, 24}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}}, "conv_grad_weight:outer");
   check_conv({12, 20, 1, {4, 4}, {4, 4}, {1, 1}, {0, 0}, {0, 0}, {1, 1}}, "conv_grad_weight:outer");
 }

@@ -46,25 +46,28 @@ void pack(const ConvWeights& weights, std::int64_t first, std::int64_t end, floa
   }
 }
 
+/// One vector of channels of a tile of output gradients; `kWhole`: `rows` x `columns` and all channels of the vector are there.
+template <class Line, bool kWhole>
+static inline void gradient_tile(const float* dy, std::int64_t row_floats, std::int64_t column_floats, std::int64_t rows,
+                                 std::int64_t columns, int part, float* to, std::int64_t place) {
+  const auto get = [=](std::int64_t row, std::int64_t column) {
+    const float* from = dy + row * row_floats + column * column_floats;
+    return kWhole ? load(from) : row < rows && column < columns ? load_part(from, part) : Vec{};
+  };
+  along_both(Line::gradients, Line::gradients, get,
+             [=](int row, int column, Vec value) { store(to + (row * Line::kSide + column) * place, value); });
+}
+
 template <class Line>
 void gradient_tiles(const float* dy, std::int64_t rows, std::int64_t columns, std::int64_t channels, float* to, std::int64_t place) {
   constexpr int kOutputs = Line::kOutputs;
-  const std::int64_t stride = (channels + kLanes - 1) / kLanes * kLanes;
+  const std::int64_t stride = (channels + kLanes - 1) / kLanes * kLanes, row_floats = columns * channels;
   for (std::int64_t left = columns; left > 0; left -= kOutputs, dy += kOutputs * channels, to += stride) {
     const bool is_whole = rows >= kOutputs && left >= kOutputs;
     for (std::int64_t c = 0; c < channels; c += kLanes) {
       const int part = channels - c < kLanes ? static_cast<int>(channels - c) : kLanes;
-      const auto get = [&](std::int64_t row, std::int64_t column) {
-        const float* from = dy + (row * columns + column) * channels + c;
-        return part == kLanes ? load(from) : load_part(from, part);
-      };
-      const auto put = [&](int row, int column, Vec value) { store(to + c + (row * Line::kSide + column) * place, value); };
-      if (is_whole) {
-        along_both(Line::gradients, Line::gradients, get, put);
-      } else {
-        const auto get_there = [&](int row, int column) { return row < rows && column < left ? get(row, column) : Vec{}; };
-        along_both(Line::gradients, Line::gradients, get_there, put);
-      }
+      const auto tile = is_whole && part == kLanes ? gradient_tile<Line, true> : gradient_tile<Line, false>;
+      tile(dy + c, row_floats, channels, rows, left, part, to + c, place);
     }
   }
 }

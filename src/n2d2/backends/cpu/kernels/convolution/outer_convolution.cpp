@@ -2,6 +2,7 @@
 // kernel lie together: the gradient of those weights is a sum of outer products of that run and the gradients of an output pixel.
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "n2d2/backends/cpu/kernels/convolution/convolution.h"
 #include "n2d2/backends/cpu/kernels/kernels.h"
@@ -23,17 +24,25 @@ constexpr std::int64_t kShortRun = 10;  // shorter runs do not fill a tile: seve
 
 std::int64_t whole(std::int64_t n, std::int64_t unit) { return (n + unit - 1) / unit * unit; }
 
+/// Columns of the output for which the same taps of a run meet the image.
+struct Segment {
+  std::int64_t run;
+  plan::Range columns, taps;
+  std::int64_t rows;  ///< of the output, in a block
+};
+
 /// How the sums are cut: one matrix [run, outputs] or [outputs, run] per run, in the lane's scratch.
 struct Cut {
   Convolution conv;
-  std::int64_t runs[2] = {};          ///< down and across the kernel
-  std::int64_t run = 0;               ///< inputs that lie together
-  bool vectors_of_inputs = false;     ///< else of outputs
-  bool joins_rows = false;            ///< the kernel's rows are done together, so that all need the same rows of the output
-  bool has_border = false;            ///< the image is copied into a frame of zeros
-  std::int64_t frame[2] = {};         ///< rows and columns of the image that is read
-  std::int64_t first[2] = {};         ///< its place where the kernel starts for output 0, may be negative for rows
-  std::int64_t images = 1, rows = 1;  ///< of the output, in a block
+  std::int64_t runs[2] = {};       ///< down and across the kernel
+  std::int64_t run = 0;            ///< inputs that lie together
+  bool vectors_of_inputs = false;  ///< else of outputs
+  bool joins_rows = false;         ///< the kernel's rows are done together, so that all need the same rows of the output
+  bool has_border = false;         ///< the image is copied into a frame of zeros
+  std::int64_t frame[2] = {};      ///< rows and columns of the image that is read
+  std::int64_t first[2] = {};      ///< its place where the kernel starts for output 0, may be negative
+  std::int64_t images = 1;         ///< in a block
+  std::vector<Segment> segments;
 
   explicit Cut(const Convolution& convolution) : conv(convolution) {
     const bool is_dilated = conv.dilations[1] > 0 && conv.kernel[1] > 1;
@@ -43,15 +52,36 @@ struct Cut {
     const std::int64_t unit = std::min(simd().lanes, 8);
     vectors_of_inputs = whole(run, unit) * conv.channels[1] < run * whole(conv.channels[1], unit);
     joins_rows = !vectors_of_inputs && run < kShortRun && runs[0] > 1;
-    for (int i : {0, 1}) has_border |= reaches_over(i) && (i == 1 || joins_rows);
+    // Where the image has no frame, parts of runs are summed. As vectors they would end inside those of the next output.
+    for (int i : {0, 1}) has_border |= reaches_over(i) && (joins_rows || (i == 1 && vectors_of_inputs));
     for (int i : {0, 1}) {
       const bool is_framed = has_border && (i == 1 || joins_rows);
       frame[i] = is_framed ? extent(i) : conv.input[i];
       first[i] = is_framed ? 0 : -conv.pads_begin[i];
     }
-    const std::int64_t most = std::max<std::int64_t>(1, kBlockPixels / conv.output[1]);
-    rows = std::min(most, conv.output[0]);
-    images = std::max<std::int64_t>(1, most / rows);
+    images = std::max<std::int64_t>(1, kBlockPixels / (conv.output[0] * conv.output[1]));
+    for (std::int64_t i = 0; i < runs[1]; ++i) add_segments(i);
+  }
+  void add_segments(std::int64_t run_index) {
+    const std::size_t before = segments.size();
+    for (std::int64_t column = 0; column < conv.output[1]; ++column) {
+      const std::int64_t at = column_of(run_index, column), across = taps();
+      const plan::Range met{std::clamp<std::int64_t>(-at, 0, across), std::clamp<std::int64_t>(frame[1] - at, 0, across)};
+      if (met.size() <= 0) continue;
+      const bool goes_on = segments.size() > before && segments.back().columns.end == column && segments.back().taps.begin == met.begin &&
+                           segments.back().taps.end == met.end;
+      if (!goes_on) segments.push_back({run_index, {column, column}, met, 1});
+      segments.back().columns.end = column + 1;
+    }
+    for (std::size_t i = before; i < segments.size(); ++i) {
+      segments[i].rows = std::clamp<std::int64_t>(kBlockPixels / segments[i].columns.size(), 1, conv.output[0]);
+    }
+  }
+  /// Taps of a run.
+  std::int64_t taps() const { return conv.kernel[1] / runs[1]; }
+  /// Where a run starts for a column of the output.
+  std::int64_t column_of(std::int64_t run_index, std::int64_t column) const {
+    return column * conv.strides[1] + run_index * (conv.dilations[1] + 1) + first[1];
   }
   /// Places of the input, borders included, that the kernel reads.
   std::int64_t extent(int i) const { return (conv.output[i] - 1) * conv.strides[i] + (conv.kernel[i] - 1) * (conv.dilations[i] + 1) + 1; }
@@ -63,28 +93,27 @@ struct Cut {
 };
 
 /// Adds the products of rows [begin, end) of the output of some images, for kernel row p and the `joined` - 1 behind it.
-void add_rows(const Cut& s, const float* x, const float* dy, std::int64_t images, plan::Range rows, std::int64_t p, std::int64_t joined,
-              float* sums) {
+void add_rows(const Cut& s, const Segment& part, const float* x, const float* dy, std::int64_t images, plan::Range rows, std::int64_t p,
+              std::int64_t joined, float* sums) {
   const Convolution& conv = s.conv;
   const std::int64_t channels = conv.channels[0], row = s.frame[1] * channels, reach = conv.dilations[0] + 1;
-  OuterSide inputs{nullptr, s.run, s.image(), conv.strides[0] * row, conv.strides[1] * channels};
-  const OuterSide outputs{dy + rows.begin * conv.output[1] * conv.channels[1], conv.channels[1], conv.floats_out(),
+  const std::int64_t down = rows.begin * conv.strides[0] + p * reach + s.first[0];
+  const std::int64_t across = s.column_of(part.run, part.columns.begin) + part.taps.begin;
+  const OuterSide inputs{x + down * row + across * channels, part.taps.size() * channels, s.image(), conv.strides[0] * row,
+                         conv.strides[1] * channels};
+  const OuterSide outputs{dy + (rows.begin * conv.output[1] + part.columns.begin) * conv.channels[1], conv.channels[1], conv.floats_out(),
                           conv.output[1] * conv.channels[1], conv.channels[1]};
-  for (std::int64_t q = 0; q < s.runs[1]; ++q) {
-    const std::int64_t down = rows.begin * conv.strides[0] + p * reach + s.first[0];
-    inputs.data = x + down * row + (q * (conv.dilations[1] + 1) + s.first[1]) * channels;
-    const bool swap = s.vectors_of_inputs;
-    simd().outer({.a = swap ? outputs : inputs,
-                  .b = swap ? inputs : outputs,
-                  .images = images,
-                  .rows = rows.size(),
-                  .pixels = conv.output[1],
-                  .sums = sums + (p * s.runs[1] + q) * s.sums_run(),
-                  .sums_row = s.sums_row(),
-                  .groups = joined,
-                  .a_group = reach * row,
-                  .sums_group = s.runs[1] * s.sums_run()});
-  }
+  const bool swap = s.vectors_of_inputs;
+  simd().outer({.a = swap ? outputs : inputs,
+                .b = swap ? inputs : outputs,
+                .images = images,
+                .rows = rows.size(),
+                .pixels = part.columns.size(),
+                .sums = sums + (p * s.runs[1] + part.run) * s.sums_run() + part.taps.begin * channels * s.sums_row(),
+                .sums_row = s.sums_row(),
+                .groups = joined,
+                .a_group = reach * row,
+                .sums_group = s.runs[1] * s.sums_run()});
 }
 
 /// The rows of the output for which kernel row p meets the image.
@@ -168,13 +197,17 @@ struct OuterKernel {
       for (std::int64_t i = 0; i < images; ++i) copy_inside(cut, in + i * conv.floats_in(), copies + i * cut.image());
       in = copies;
     }
-    for (std::int64_t row = share.begin; row < share.end; row += cut.rows) {
-      const plan::Range rows{row, std::min(row + cut.rows, share.end)};
-      if (cut.joins_rows) add_rows(cut, in, gradients, images, rows, 0, cut.runs[0], sums);
-      for (std::int64_t p = 0; p < cut.runs[0] && !cut.joins_rows; ++p) {
-        const plan::Range met = inside(cut, p, rows);
-        if (met.size() > 0) add_rows(cut, in, gradients, images, met, p, 1, sums);
+    for (const Segment& part : cut.segments) {
+      for (std::int64_t row = share.begin; row < share.end; row += part.rows) {
+        add_block(part, in, gradients, images, {row, std::min(row + part.rows, share.end)}, sums);
       }
+    }
+  }
+  void add_block(const Segment& part, const float* in, const float* gradients, std::int64_t images, plan::Range rows, float* sums) const {
+    if (cut.joins_rows) return add_rows(cut, part, in, gradients, images, rows, 0, cut.runs[0], sums);
+    for (std::int64_t p = 0; p < cut.runs[0]; ++p) {
+      const plan::Range met = inside(cut, p, rows);
+      if (met.size() > 0) add_rows(cut, part, in, gradients, images, met, p, 1, sums);
     }
   }
 };
