@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "n2d2/core/error.h"
 #include "n2d2/core/log.h"
@@ -170,11 +171,14 @@ std::int64_t Network::forward(const ForwardCall& call) {
   prepare(*entry, call.inputs);
   for (std::size_t i = 0; i < call.outputs.size(); ++i) plan.bind(plan.externals().outputs[i], call.outputs[i]);
   if (call.mode == Mode::train) ++weights_version_;  // the host may write weights between training steps without a word
-  if (entry->packed_version != weights_version_) plan.pack();
-  entry->packed_version = weights_version_;
   const RunArguments arguments{.random_key = call.key};
+  const auto run = [&] {
+    const bool is_packed = std::exchange(entry->packed_version, 0) == weights_version_;
+    is_packed ? plan.forward(call.rows, arguments) : plan.pack_and_forward(call.rows, arguments);
+    entry->packed_version = weights_version_;  // not where the run threw: it may have ended while it packed
+  };
   if (!call.keep) {
-    plan.forward(call.rows, arguments);
+    run();
     return 0;
   }
   Pending& pending = pending_.take();
@@ -188,7 +192,7 @@ std::int64_t Network::forward(const ForwardCall& call) {
   pending.entry = entry;
   plan.bind_saved(*pending.block);
   try {
-    plan.forward(call.rows, arguments);
+    run();
   } catch (...) {
     pending_.release(pending);
     throw;
