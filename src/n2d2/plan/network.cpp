@@ -124,6 +124,7 @@ std::shared_ptr<PlanEntry>& Network::plan_for(PlanKey key, std::int64_t rows) {
                                                   .keep = key.keep,
                                                   .input_gradients = key.input_gradients,
                                                   .step = key.loss != nullptr});
+  for (const std::string& name : made->plan->externals().gradients_of) made->trained.push_back(&store_.find(name));
   ++plans_made_;
   made->plan->set_profiling(is_profiling_);
   if (is_logged("plan")) log(title_of(key, *made) + made->plan->text());
@@ -223,7 +224,7 @@ void Network::backward(const BackwardCall& call) {
   const RunArguments arguments{.random_key = pending.key, .accumulate_gradients = call.accumulate, .store_gradients = call.weights};
   plan.backward(pending.rows, arguments);
   if (call.weights) {
-    for (const std::string& name : plan.externals().gradients_of) store_.find(name).has_gradient = true;
+    for (StateEntry* parameter : entry.trained) parameter->has_gradient = true;
     rows_since_update_ = (call.accumulate ? rows_since_update_ : 0) + pending.rows;
   }
   if (!call.keep) pending_.release(pending);
@@ -258,7 +259,7 @@ float Network::step(const StepCall& call) {
   float loss = 0;
   plan.bind(externals.outputs.front(), &loss);
   if (call.output != nullptr) plan.bind(externals.outputs.at(1), call.output);
-  for (const std::string& name : externals.gradients_of) store_.find(name).has_gradient = true;
+  for (StateEntry* parameter : entry->trained) parameter->has_gradient = true;
   update_->begin(call.rows);
   try {
     plan.step(call.rows, RunArguments{.random_key = call.key}, update_->program());
