@@ -1,6 +1,6 @@
 """Feeds NumPy arrays to Keras' fit, evaluate and predict without tf.data: the same rows in the same order.
 
-Keras takes a data adapter in place of arrays. This one is Keras' own for arrays, but for the batches: it gathers them with NumPy.
+Keras takes a data adapter in place of arrays. This one is Keras' own for arrays, but for the batches: the engine's threads gather them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
 from tensorflow.python.eager import context
 
 from keras_interoperability.callbacks import step_callbacks
+from keras_interoperability.chosen_rows import ChosenRows
 
 Array = np.ndarray[Any, Any]
 
@@ -101,13 +102,9 @@ class _Batches:
                 yield self._packed([a[start : start + self._size] for a in self._arrays])
             return
         order = self._order.of_epoch()
-        buffers = [np.empty((self._size, *a.shape[1:]), a.dtype) for a in self._arrays]
+        chosen_rows = ChosenRows(self._arrays, self._size)
         for start in starts:
-            chosen = order[start : start + self._size]
-            outs = buffers if len(chosen) == self._size else [b[: len(chosen)] for b in buffers]
-            for a, out in zip(self._arrays, outs, strict=True):
-                a.take(chosen, 0, out, "clip")  # all are in range; "raise" would take a copy
-            yield self._packed(outs)
+            yield self._packed(chosen_rows.of(order[start : start + self._size]))
 
     def _packed(self, parts: list[Array]) -> Any:
         return tuple(parts) if self._is_flat else keras.tree.pack_sequence_as(self._inputs, parts)

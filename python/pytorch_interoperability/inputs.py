@@ -10,6 +10,9 @@ import torch
 from n2d2 import errors
 from pytorch_interoperability.imported import Imported
 
+_is_wrapper = torch._C._functorch.is_functorch_wrapped_tensor
+_unwrapped = torch._C._functorch.unwrap_if_dead  # what a transform of torch.func left behind, as a side effect of its function
+
 
 class Inputs:
     """Checks the inputs of a capture in full when their extents change."""
@@ -29,6 +32,8 @@ class Inputs:
         for x, (shape, dtype) in zip(xs, self._accepted, strict=True):
             if not isinstance(x, torch.Tensor) or x.shape != shape or x.dtype is not dtype or not x.is_cpu or not x.is_contiguous():
                 return False
+            if _is_wrapper(x):
+                return False
         return True
 
     def accept(self, xs: tuple[Any, ...]) -> tuple[torch.Tensor, ...]:
@@ -38,6 +43,7 @@ class Inputs:
             n2d2.errors.N2D2Error: when they do not fit.
         """
         self._check(xs)
+        xs = tuple([_unwrapped(x) for x in xs])
         xs = tuple([x.float() if x.dtype is torch.bool else x for x in xs])
         rows = self.rows = xs[self._imported.rows_input].shape[0]
         shapes = [[-d * rows if d < 0 else d for d in value.shape] for value in self._imported.graph.outputs]
@@ -47,7 +53,8 @@ class Inputs:
 
     def outputs(self) -> tuple[torch.Tensor, ...]:
         """New tensors for the outputs of the inputs accepted last."""
-        return tuple(map(torch.empty_like, self._like))
+        like = self._like
+        return (torch.empty_like(like[0]),) if len(like) == 1 else tuple(map(torch.empty_like, like))
 
     def _check(self, xs: tuple[Any, ...]) -> None:
         imported, name = self._imported, self._name

@@ -14,7 +14,7 @@ from n2d2 import errors
 from n2d2._engine import engine
 from n2d2.solver import SGD, Solver
 from pytorch_interoperability.capture import capture, check_module
-from pytorch_interoperability.function import EngineUpdates, PendingState, TorchUpdates
+from pytorch_interoperability.function import PendingState, engine_updates, torch_updates
 from pytorch_interoperability.imported import Imported
 from pytorch_interoperability.inputs import Inputs, in_full_precision, is_empty_batch
 from pytorch_interoperability.memory import Counters, Slots
@@ -177,12 +177,12 @@ class Runtime:
     def _apply(self, xs: tuple[torch.Tensor, ...]) -> Any:
         trained = self._slots.trained
         if self.update_mode == "torch":
-            return TorchUpdates.apply(self, len(xs), *xs, *trained)
+            return torch_updates(self, len(xs), *xs, *trained)
         if DISTRIBUTED and torch.distributed.is_initialized():
             _refuse_distributed()
         if self._slots.replaced:
             _refuse_replaced(self._slots.replaced)
-        return EngineUpdates.apply(self, self.anchor if trained else None, *xs)
+        return engine_updates(self, self.anchor if trained else None, *xs)
 
     def run(self, xs: tuple[torch.Tensor, ...], keep: bool, input_gradients: bool) -> tuple[Any, Any]:
         """Runs the engine's forward; the outputs, and the state that backward needs."""

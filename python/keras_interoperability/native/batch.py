@@ -13,12 +13,14 @@ Array = npt.NDArray[Any]
 class Batch:
     """What the model gave for a batch, and the targets; what several losses and metrics need is computed once.
 
-    `raw` is what stands before the last activation ("Softmax", "Sigmoid"); without one ("") it is the output itself.
+    `raw` is what stands before the last activation ("Softmax", "Sigmoid"); without one ("") it is the output itself. `is_finite`: its largest
+    number is known to be one in every row, as it is where the cross-entropy is finite.
     """
 
-    __slots__ = ("_log_softmax", "_output", "_softmax", "activation", "raw", "y")
+    __slots__ = ("_is_finite", "_log_softmax", "_output", "_softmax", "activation", "raw", "y")
 
-    def __init__(self, activation: str, raw: Array, y: Array, output: Array | None = None) -> None:
+    def __init__(self, activation: str, raw: Array, y: Array, output: Array | None = None, is_finite: bool = False) -> None:
+        self._is_finite = is_finite
         self.activation = activation
         self.raw = raw
         self.y = y
@@ -32,6 +34,12 @@ class Batch:
         if self._output is None:
             self._output = self.softmax if self.activation == "Softmax" else sigmoid(self.raw)
         return self._output
+
+    @property
+    def best(self) -> Array:
+        """Where the largest output of every row stands; NaN, where a softmax has an infinite number in it, has no place of its own."""
+        scores = self.raw if self._is_finite and self.activation == "Softmax" else self.output
+        return scores.argmax(-1)  # type: ignore[no-any-return]
 
     @property
     def softmax(self) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -122,7 +123,8 @@ class Compiled:
         counted = []
         if raw is not None:
             with np.errstate(all="ignore"):
-                counted = self._measured(Batch(self._activation, raw, y), None)
+                batch = Batch(self._activation, raw, y, is_finite=math.isfinite(loss))
+                counted = self._measured(batch, None)
         self._add(loss, len(y), counted)
 
     def train(self, raw: Array, y: Array, weights: Array | None, penalty: float = 0.0) -> Array:

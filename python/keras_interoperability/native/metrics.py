@@ -52,7 +52,7 @@ class CategoricalAccuracy(Metric):
 
     def values(self, batch: Batch) -> Array:
         """See the class."""
-        return np.equal(batch.output.argmax(-1), batch.y.argmax(-1))
+        return np.equal(batch.best, batch.y.argmax(-1))
 
 
 class SparseCategoricalAccuracy(Metric):
@@ -62,7 +62,7 @@ class SparseCategoricalAccuracy(Metric):
 
     def values(self, batch: Batch) -> Array:
         """See the class."""
-        best = batch.output.argmax(-1)
+        best = batch.best
         return np.equal(best, batch.y.reshape(best.shape))
 
 

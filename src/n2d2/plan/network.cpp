@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "n2d2/core/error.h"
 #include "n2d2/core/log.h"
@@ -123,6 +124,7 @@ std::shared_ptr<PlanEntry>& Network::plan_for(PlanKey key, std::int64_t rows) {
                                                   .keep = key.keep,
                                                   .input_gradients = key.input_gradients,
                                                   .step = key.loss != nullptr});
+  for (const std::string& name : made->plan->externals().gradients_of) made->trained.push_back(&store_.find(name));
   ++plans_made_;
   made->plan->set_profiling(is_profiling_);
   if (is_logged("plan")) log(title_of(key, *made) + made->plan->text());
@@ -170,11 +172,14 @@ std::int64_t Network::forward(const ForwardCall& call) {
   prepare(*entry, call.inputs);
   for (std::size_t i = 0; i < call.outputs.size(); ++i) plan.bind(plan.externals().outputs[i], call.outputs[i]);
   if (call.mode == Mode::train) ++weights_version_;  // the host may write weights between training steps without a word
-  if (entry->packed_version != weights_version_) plan.pack();
-  entry->packed_version = weights_version_;
   const RunArguments arguments{.random_key = call.key};
+  const auto run = [&] {
+    const bool is_packed = std::exchange(entry->packed_version, 0) == weights_version_;
+    is_packed ? plan.forward(call.rows, arguments) : plan.pack_and_forward(call.rows, arguments);
+    entry->packed_version = weights_version_;  // not where the run threw: it may have ended while it packed
+  };
   if (!call.keep) {
-    plan.forward(call.rows, arguments);
+    run();
     return 0;
   }
   Pending& pending = pending_.take();
@@ -188,7 +193,7 @@ std::int64_t Network::forward(const ForwardCall& call) {
   pending.entry = entry;
   plan.bind_saved(*pending.block);
   try {
-    plan.forward(call.rows, arguments);
+    run();
   } catch (...) {
     pending_.release(pending);
     throw;
@@ -219,7 +224,7 @@ void Network::backward(const BackwardCall& call) {
   const RunArguments arguments{.random_key = pending.key, .accumulate_gradients = call.accumulate, .store_gradients = call.weights};
   plan.backward(pending.rows, arguments);
   if (call.weights) {
-    for (const std::string& name : plan.externals().gradients_of) store_.find(name).has_gradient = true;
+    for (StateEntry* parameter : entry.trained) parameter->has_gradient = true;
     rows_since_update_ = (call.accumulate ? rows_since_update_ : 0) + pending.rows;
   }
   if (!call.keep) pending_.release(pending);
@@ -254,7 +259,7 @@ float Network::step(const StepCall& call) {
   float loss = 0;
   plan.bind(externals.outputs.front(), &loss);
   if (call.output != nullptr) plan.bind(externals.outputs.at(1), call.output);
-  for (const std::string& name : externals.gradients_of) store_.find(name).has_gradient = true;
+  for (StateEntry* parameter : entry->trained) parameter->has_gradient = true;
   update_->begin(call.rows);
   try {
     plan.step(call.rows, RunArguments{.random_key = call.key}, update_->program());

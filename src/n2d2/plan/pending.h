@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "n2d2/plan/memory/parameter_store.h"
 #include "n2d2/plan/plan.h"
 
 namespace n2d2::plan {
@@ -26,6 +27,7 @@ struct PlanEntry {
   std::unique_ptr<Plan> plan;
   std::uint64_t bound_version = 0;   ///< of the store's addresses
   std::uint64_t packed_version = 0;  ///< of the weights
+  std::vector<StateEntry*> trained;  ///< get a gradient from backward
   std::vector<std::unique_ptr<SavedBlock>> spare;
   AlignedBuffer zeros;    ///< stands for an output gradient that nobody gave
   AlignedBuffer discard;  ///< takes an input gradient that nobody wants

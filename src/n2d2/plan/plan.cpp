@@ -60,6 +60,9 @@ std::unique_ptr<SavedBlock> Plan::make_saved_block() const {
 
 void Plan::pack() { run(std::array{&std::as_const(pack_)}, 0, RunArguments{}); }
 void Plan::forward(std::int64_t rows, const RunArguments& arguments) { run(std::array{&std::as_const(forward_)}, rows, arguments); }
+void Plan::pack_and_forward(std::int64_t rows, const RunArguments& arguments) {
+  run(std::array{&std::as_const(pack_), &std::as_const(forward_)}, rows, arguments);
+}
 void Plan::backward(std::int64_t rows, const RunArguments& arguments) { run(std::array{&std::as_const(backward_)}, rows, arguments); }
 
 void Plan::step(std::int64_t rows, const RunArguments& arguments, const Program& update) {

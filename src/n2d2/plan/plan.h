@@ -56,9 +56,11 @@ class Plan {
   void bind_saved(SavedBlock& block);
   std::unique_ptr<SavedBlock> make_saved_block() const;
 
-  /// Copies the parameters into the kernels' own formats. Then forward, on `rows` rows.
+  /// Copies the parameters into the kernels' own formats.
   void pack();
   void forward(std::int64_t rows, const RunArguments& arguments);
+  /// Both as one run: threads are called once.
+  void pack_and_forward(std::int64_t rows, const RunArguments& arguments);
   void backward(std::int64_t rows, const RunArguments& arguments);
   /// Of a plan in step form: pack, forward and backward, then `update`, as one run.
   void step(std::int64_t rows, const RunArguments& arguments, const Program& update);

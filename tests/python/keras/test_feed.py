@@ -10,6 +10,7 @@ from keras import layers
 from keras_nets import clone, digits, small
 
 import keras_interoperability as interop
+from keras_interoperability.chosen_rows import ChosenRows
 from keras_interoperability.feed import ArrayFeed, feed_fit
 
 
@@ -62,6 +63,40 @@ def test_batches_are_parts_of_the_arrays():
     first = next(iter(ArrayFeed(x.astype("float32"), batch_size=3).get_tf_dataset()))
     assert len(first) == 1
     assert first[0].shape == (3, 2)
+
+
+def test_chosen_rows_of_any_type_and_layout():
+    rng = np.random.default_rng(1)
+    large = rng.random((50, 40, 30), dtype=np.float32)
+    given = {
+        "as it is": large,
+        "a copy of it": large.copy(),
+        "backwards": large[::-1],
+        "every second": np.repeat(large, 2, axis=0)[::2],
+        "rows with gaps": large[:, :, ::3],
+        "column by column": np.asfortranarray(large),
+        "one row for all": np.broadcast_to(large[:1], large.shape),
+        "bytes": (large * 9).astype(np.uint8),
+        "other byte order": (large * 9).astype(">i4"),
+        "truth values": large[:, 0, 0] > 0.5,
+        "no numbers": np.empty((50, 0), np.float32),
+    }
+    rows = ChosenRows(list(given.values()), 20)
+    for count in (20, 20, 7, 1):
+        chosen = rng.permutation(50)[:count]
+        for (name, array), found in zip(given.items(), rows.of(chosen), strict=True):
+            assert found.dtype == array.dtype, name
+            assert np.array_equal(found, array[chosen]), name
+
+
+def test_the_same_array_twice_is_gathered_once():
+    x = np.random.default_rng(1).random((12, 5), dtype=np.float32)
+    same, other = (ArrayFeed(x[:10], y, batch_size=4, shuffle=True) for y in (x[:10], x[2:]))
+    for a, b in same.get_tf_dataset():
+        assert np.shares_memory(a, b)
+    for a, b in other.get_tf_dataset():
+        assert not np.shares_memory(a, b)
+        assert not np.array_equal(a, b)
 
 
 def test_what_keras_feeds_itself():

@@ -251,3 +251,13 @@ def test_not_a_number_reaches_the_logs():
     model.compile(loss="sparse_categorical_crossentropy")
     history = model.fit(x, np.arange(4), verbose=0, epochs=3, callbacks=[keras.callbacks.TerminateOnNaN()])
     assert len(history.epoch) == 1
+
+
+def test_accuracy_of_what_is_no_number():
+    x, y = np.full((4, 8, 8, 1), np.nan, np.float32), np.arange(4)
+    plain = small()
+    found = []
+    for model in (plain, interop.wrap(clone(plain), 4)):
+        model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+        found.append(model.fit(x, y, verbose=0).history["accuracy"])
+    assert found[0] == found[1]

@@ -135,6 +135,19 @@ def test_metric(metric, form, shape, activation):
     assert np.abs(values.ravel().astype(float) - expected.ravel()).max() <= 2e-6 * max(1.0, np.abs(expected).max())
 
 
+def test_accuracy_of_finite_numbers_needs_no_softmax():
+    raw = raw_outputs("Softmax", False, (ROWS, CLASSES))
+    raw[1] = raw[1, 0]  # the first of equals
+    raw[2, 1:] = -np.inf
+    y = np.arange(ROWS) % CLASSES
+    expected = keras.metrics.sparse_categorical_accuracy(y, keras.activations.softmax(tf.constant(raw))).numpy()
+    metric = metric_of(M.SparseCategoricalAccuracy(), "Softmax", (1,), (1, CLASSES))
+    for is_finite in (False, True):
+        batch = Batch("Softmax", raw, y, is_finite=is_finite)
+        assert np.array_equal(metric.values(batch), expected)
+        assert (batch._softmax is None) == is_finite
+
+
 def test_top_k_with_ties_and_numbers_that_are_none():
     p = np.array([[0.4, 0.4, 0.2], [0.1, 0.4, 0.4], [np.nan, 0.5, 0.5], [0.2, 0.3, np.inf], [0.2, 0.3, 0.5]], np.float32)
     y = np.array([1, 0, 1, 2, 3])

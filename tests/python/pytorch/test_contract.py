@@ -232,6 +232,21 @@ def test_function_transforms_are_refused():
     block(x)
 
 
+def test_what_a_function_transform_left_behind_is_an_input_like_others():
+    net, block = wrapped()
+    x, _ = digit_batch(0)
+    left = []
+
+    def loss(x):
+        left.append(x * 2)
+        return x.sum()
+
+    torch.func.grad(loss)(x)
+    assert_close(block(left[0]).detach(), net(2 * x).detach())
+    with torch.no_grad():
+        assert_close(block(left[0]), net(2 * x))
+
+
 @pytest.mark.parametrize("backend", ["eager", "aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
 def test_torch_compile_of_a_model_with_a_block(backend):
     class Outer(nn.Module):
