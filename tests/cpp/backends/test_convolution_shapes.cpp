@@ -227,7 +227,7 @@ TEST_CASE("rounding errors do not grow with the channels") {
       error += std::pow(trial.y[i] - reference.y[i].value, 2);
       size += std::pow(reference.y[i].value, 2);
     }
-    CHECK(std::sqrt(error / size) < 5e-7);
+    CHECK(std::sqrt(error / size) < 3e-7);
   }
 }
 

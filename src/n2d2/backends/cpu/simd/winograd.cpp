@@ -4,7 +4,6 @@
 
 #include "n2d2/backends/cpu/simd/max_place.h"
 #include "n2d2/backends/cpu/simd/simd.h"
-#include "n2d2/backends/cpu/simd/winograd_equals.h"
 #include "n2d2/backends/cpu/simd/winograd_lines.h"
 
 namespace n2d2::cpu::N2D2_ISA {
@@ -74,45 +73,24 @@ static inline void put_pooled(const WinogradRow& row, const Vec (&out)[kRows][kC
   }
 }
 
-/// Where an output is to be zero or equal to its neighbour; of a copy, so that the others stay in registers.
-template <int kRows, int kColumns>
-static inline void settle(std::uint64_t equals, Vec (&out)[kRows][kColumns]) {
-  for (int j = 0; j < kColumns; ++j, equals >>= 16) {
-    for (int i = 0; i < kRows; ++i) out[i][j] = settled(equals, i, out[i][j], out[i][j > 0 ? j - 1 : 0], out[i > 0 ? i - 1 : 0][j]);
-  }
-}
-
 /// One vector of channels of a tile from its products to y, and argmax, from the tile's first on.
 template <class Rows, class Columns, bool kWhole>
-static inline void output_tile(const WinogradRow& row, const float* products, std::int64_t place, Vec bias, std::int64_t left,
-                               std::uint64_t equals, float* y, std::uint8_t* argmax, int part) {
-  Vec out[Rows::kOutputs][Columns::kOutputs];
-  along_both(
-      Rows::outputs, Columns::outputs, [&](int i, int j) { return load(products + (i * Columns::kSide + j) * place); },
-      [&](int i, int j, Vec value) { out[i][j] = value; });
-  if (equals != 0) {
-    Vec copy[Rows::kOutputs][Columns::kOutputs];
-    __builtin_memcpy(copy, out, sizeof out);
-    settle(equals, copy);
-    __builtin_memcpy(out, copy, sizeof out);
+static inline void output_tile(const WinogradRow& row, const float* products, std::int64_t place, Vec bias, std::int64_t left, float* y,
+                               std::uint8_t* argmax, int part) {
+  const auto get = [&](int i, int j) { return load(products + (i * Columns::kSide + j) * place); };
+  if (argmax != nullptr) {
+    Vec out[Rows::kOutputs][Columns::kOutputs];
+    along_both(Rows::outputs, Columns::outputs, get, [&](int i, int j, Vec value) { out[i][j] = bias + value; });
+    return put_pooled<kWhole>(row, out, left, y, argmax, part);
   }
-#pragma GCC unroll 4
-  for (auto& outputs : out) {
-#pragma GCC unroll 4
-    for (Vec& value : outputs) value = bias + value;
-  }
-  if (argmax != nullptr) return put_pooled<kWhole>(row, out, left, y, argmax, part);
   const Vec least = splat(row.relu ? 0.0F : -__builtin_inff());
-#pragma GCC unroll 4
-  for (int i = 0; i < Rows::kOutputs; ++i) {
-#pragma GCC unroll 4
-    for (int j = 0; j < Columns::kOutputs; ++j) {
-      if (!kWhole && (i >= row.rows || j >= left)) continue;
-      float* const to = y + i * row.y_row + j * row.channels;
-      const Vec value = out[i][j] <= least ? least : out[i][j];  // NaN stays
-      part == kLanes ? store(to, value) : store_part(to, part, value);
-    }
-  }
+  along_both(Rows::outputs, Columns::outputs, get, [&](int i, int j, Vec value) {
+    if (!kWhole && (i >= row.rows || j >= left)) return;
+    float* to = y + i * row.y_row + j * row.channels;
+    value = bias + value;
+    value = value <= least ? least : value;  // NaN stays
+    part == kLanes ? store(to, value) : store_part(to, part, value);
+  });
 }
 
 template <class Rows, class Columns>
@@ -122,7 +100,6 @@ void output_tiles(const WinogradRow& row, const float* products, std::int64_t pl
   const std::int64_t step = (row.argmax != nullptr ? kOutputs / 2 : kOutputs) * row.channels;  // of y, from tile to tile
   for (std::int64_t left = row.columns, tile = 0; left > 0; left -= kOutputs, ++tile) {
     const bool is_whole = left >= kOutputs && row.rows >= Rows::kOutputs;
-    const std::uint64_t equals = row.equals == nullptr ? 0 : row.equals[tile];
     for (std::int64_t c = 0; c < row.channels; c += kLanes) {
       const int part = row.channels - c < kLanes ? static_cast<int>(row.channels - c) : kLanes;
       Vec bias{};
@@ -131,9 +108,9 @@ void output_tiles(const WinogradRow& row, const float* products, std::int64_t pl
       float* const y = row.y + tile * step + c;
       std::uint8_t* const argmax = row.argmax == nullptr ? nullptr : row.argmax + tile * step + c;
       if (is_whole) {
-        output_tile<Rows, Columns, true>(row, from, place, bias, left, equals, y, argmax, part);
+        output_tile<Rows, Columns, true>(row, from, place, bias, left, y, argmax, part);
       } else {
-        output_tile<Rows, Columns, false>(row, from, place, bias, left, equals, y, argmax, part);
+        output_tile<Rows, Columns, false>(row, from, place, bias, left, y, argmax, part);
       }
     }
   }
@@ -171,21 +148,14 @@ void few_products(int rows, const float* x, const float* weights, float* to) {
 
 /// The columns of one tile, `count` tiles being there, to outputs.
 template <class Rows, class Columns>
-static inline void few_finish(const WinogradRow& row, const float* columns, std::int64_t count, std::uint64_t equals, float* y,
-                              std::int64_t left) {
+static inline void few_finish(const WinogradRow& row, const float* columns, std::int64_t count, float* y, std::int64_t left) {
   constexpr int kOutputs = Columns::kOutputs, kSide = Rows::kSide;
   const Vec bias = row.bias == nullptr ? Vec{} : load(row.bias);
-  Vec out[Rows::kOutputs] = {};
-  for (std::int64_t j = 0; j < kOutputs && j < left; ++j, y += kLanes, equals >>= 16) {
-    Vec line[kSide], before[Rows::kOutputs];
-    __builtin_memcpy(before, out, sizeof out);
+  for (std::int64_t j = 0; j < kOutputs && j < left; ++j, y += kLanes) {
+    Vec line[kSide], out[Rows::kOutputs];
 #pragma GCC unroll 6
     for (int i = 0; i < kSide; ++i) line[i] = load(columns + (kOutputs * i + j) * count * kLanes);
     Rows::outputs(line, out);
-    if (equals != 0) {
-#pragma GCC unroll 4
-      for (int i = 0; i < Rows::kOutputs; ++i) out[i] = settled(equals, i, out[i], before[i], out[i > 0 ? i - 1 : 0]);
-    }
 #pragma GCC unroll 4
     for (int i = 0; i < Rows::kOutputs; ++i) {
       if (i >= row.rows) break;
@@ -212,8 +182,7 @@ void run_few(const WinogradRow& row, const WinogradInput& input, float* scratch)
     kProducts[count - 1](Rows::kSide, scratch, row.weights, products);
     for (std::int64_t i = 0; i < count; ++i) {
       const std::int64_t column = kOutputs * (first + i);
-      const std::uint64_t equals = row.equals == nullptr ? 0 : row.equals[first + i];
-      few_finish<Rows, Columns>(row, products + i * kLanes, count, equals, row.y + column * kLanes, row.columns - column);
+      few_finish<Rows, Columns>(row, products + i * kLanes, count, row.y + column * kLanes, row.columns - column);
     }
   }
 }
@@ -224,7 +193,6 @@ void add_to(WinogradBodies& bodies) {
   bodies.outputs[0] = Rows::kOutputs;
   bodies.outputs[1] = Columns::kOutputs;
   bodies.input_tiles = input_tiles<Rows, Columns>;
-  if (bodies.places() > 16) bodies.find_equals = find_equals<Rows, Columns>;
   bodies.output_tiles = output_tiles<Rows, Columns>;
 #if defined(__AVX512F__)
   bodies.run_few = run_few<Rows, Columns>;

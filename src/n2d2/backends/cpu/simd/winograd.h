@@ -9,10 +9,9 @@ namespace n2d2::cpu {
 
 /// What a row of tiles reads: rows of a channels-last image, and zeros outside of it.
 struct WinogradInput {
-  const float* rows[6] = {};     ///< column 0 of each; those outside the image are `zeros`
-  const float* zeros = nullptr;  ///< a row of them
-  std::int64_t first = 0;        ///< column of the first tile's first input, may be outside
-  std::int64_t columns = 0;      ///< of the image
+  const float* rows[6] = {};  ///< column 0 of each; those outside the image are a row of zeros
+  std::int64_t first = 0;     ///< column of the first tile's first input, may be outside
+  std::int64_t columns = 0;   ///< of the image
   std::int64_t channels = 0;
 };
 
@@ -28,7 +27,6 @@ struct WinogradRow {
   std::int64_t y_row = 0;  ///< floats between output rows; columns are neighbours
   /// Not null: y is a max-pool by windows of 2x2, as in ConvBodies::run_pooled; neighbours in a row of windows lie together.
   std::uint8_t* argmax = nullptr;
-  const std::uint64_t* equals = nullptr;  ///< one per tile, as find_equals() wrote them; null: nothing is known
 };
 
 /// Tiles of some rows and columns of outputs, each from two rows and columns more of inputs, and as many places.
@@ -46,9 +44,6 @@ struct WinogradBodies {
 
   /// One row of tiles of inputs.
   void (*input_tiles)(const WinogradInput& input, std::int64_t tiles, float* to, std::int64_t place) = nullptr;
-  /// Which outputs of each tile see nothing but zeros or the same as their left or upper neighbour in the tile: output_tiles() makes those
-  /// exactly the bias, or equal. Null where products do so by themselves.
-  void (*find_equals)(const WinogradInput& input, std::int64_t tiles, std::uint64_t* to) = nullptr;
   /// Products of a row of tiles to outputs.
   void (*output_tiles)(const WinogradRow& row, const float* products, std::int64_t place) = nullptr;
   /// Transforms nine taps, row by row, of output channels [first, end), which are whole panels of ConvBodies::panel, to weights as

@@ -5,21 +5,14 @@ namespace {
 
 constexpr std::int64_t kFloats = 96 * 1024;       // of all places that are multiplied in one go: the second-level cache takes them
 constexpr std::int64_t kLeastTiles = 14;          // of these: weights are used often enough
-constexpr std::int64_t kMostWeights = 256 * 256;  // of tiles of four: beyond, 24 or 36 places of them leave the caches
-constexpr std::int64_t kMostMixed = 64 * 64;      // of tiles of both sizes: beyond, 40 or 100 places of them do
+constexpr std::int64_t kMostWeights = 256 * 256;  // of tiles of 4x4: beyond, 36 places of them leave the caches
+constexpr std::int64_t kMostMixed = 64 * 64;      // of tiles of both sizes: beyond, 100 places of them do
 
 const WinogradBodies& bodies_of(bool rows_by_4, bool columns_by_4) { return simd().winograd[rows_by_4][columns_by_4]; }
 
 /// How many of so many outputs are made in tiles of four, the others in tiles of two: where one or two are left over, a tile of four would
 /// multiply more.
 std::int64_t by_four(std::int64_t extent) { return extent % 4 == 3 ? extent : extent / 4 * 4; }
-
-/// Tiles of one kind for all outputs: of two rows and columns, or of four rows, and of four columns if they are to be square.
-const WinogradBodies& fewest_products(std::int64_t weights, std::int64_t rows, std::int64_t columns, bool square) {
-  const auto products = [&](const WinogradBodies& bodies) { return bodies.tiles(0, rows) * bodies.tiles(1, columns) * bodies.places(); };
-  const WinogradBodies &small = bodies_of(false, false), &large = bodies_of(true, square);
-  return weights <= kMostWeights && products(large) < products(small) ? large : small;
-}
 
 }  // namespace
 
@@ -29,11 +22,13 @@ bool winograd_pays(std::int64_t inputs, std::int64_t outputs, std::int64_t rows,
 }
 
 const WinogradBodies& winograd_squares(std::int64_t inputs, std::int64_t outputs, std::int64_t rows, std::int64_t columns) {
-  return fewest_products(inputs * outputs, rows, columns, true);
+  const auto products = [&](const WinogradBodies& bodies) { return bodies.tiles(0, rows) * bodies.tiles(1, columns) * bodies.places(); };
+  const WinogradBodies &two = bodies_of(false, false), &four = bodies_of(true, true);
+  return inputs * outputs <= kMostWeights && products(four) < products(two) ? four : two;
 }
 
 WinogradInput WinogradImage::under(const float* image, std::int64_t row, std::int64_t column, const float* zeros) const {
-  WinogradInput input{.zeros = zeros, .first = column - before[1], .columns = extent[1], .channels = channels};
+  WinogradInput input{.first = column - before[1], .columns = extent[1], .channels = channels};
   for (std::int64_t i = 0; i < 6; ++i) {
     const std::int64_t at = row - before[0] + i;
     input.rows[i] = at >= 0 && at < extent[0] ? image + at * row_floats() : zeros;
@@ -43,14 +38,15 @@ WinogradInput WinogradImage::under(const float* image, std::int64_t row, std::in
 
 WinogradConvolution::WinogradConvolution(const WinogradImage& image, std::int64_t channels, const std::int64_t (&extents)[2],
                                          bool large_tiles)
-    : image_(image), channels_(channels), in_(whole_vectors(image.channels)), out_(whole_vectors(channels)), keeps_equals_(!large_tiles) {
+    : image_(image), channels_(channels), in_(whole_vectors(image.channels)), out_(whole_vectors(channels)) {
   const std::int64_t inputs = image.channels;
   if (!winograd_pays(inputs, channels, extents[0], extents[1])) return;
-  if (inputs * channels > kMostMixed) {
-    add_region(fewest_products(inputs * channels, extents[0], extents[1], large_tiles), {0, extents[0]}, {0, extents[1]});
+  if (!large_tiles || inputs * channels > kMostMixed) {
+    const WinogradBodies& squares = large_tiles ? winograd_squares(inputs, channels, extents[0], extents[1]) : bodies_of(false, false);
+    add_region(squares, {0, extents[0]}, {0, extents[1]});
     return;
   }
-  const std::int64_t rows = by_four(extents[0]), columns = large_tiles ? by_four(extents[1]) : 0;
+  const std::int64_t rows = by_four(extents[0]), columns = by_four(extents[1]);
   for (const bool down_by_4 : {true, false}) {
     for (const bool across_by_4 : {true, false}) {
       add_region(bodies_of(down_by_4, across_by_4), down_by_4 ? plan::Range{0, rows} : plan::Range{rows, extents[0]},
@@ -82,15 +78,10 @@ bool WinogradConvolution::is_few(const Region& region) const {
   return region.bodies->run_few != nullptr && image_.channels == simd().lanes && channels_ == simd().lanes;
 }
 
-/// Of a go, to whole vectors; what is known of equals lies behind.
-std::int64_t WinogradConvolution::tile_floats(const Region& region) const {
-  return whole_vectors(std::max(region.bodies->few_scratch_floats, region.bodies->places() * (in_place(region) + out_place(region))));
-}
-
 std::int64_t WinogradConvolution::scratch_floats() const {
   std::int64_t most = 0;
   for (const Region& region : regions_) {
-    most = std::max(most, tile_floats(region) + 2 * region.most * region.across);
+    most = std::max({most, region.bodies->few_scratch_floats, region.bodies->places() * (in_place(region) + out_place(region))});
   }
   return whole_vectors(image_.row_floats()) + most;
 }
@@ -100,19 +91,14 @@ void WinogradConvolution::run(const Task& task) const {
   for (const Region& region : regions_) {
     const plan::Range rows{std::max(task.rows.begin, region.rows.begin), std::min(task.rows.end, region.rows.end)};
     if (rows.end <= rows.begin) continue;
-    float* const tiles = task.scratch + whole_vectors(image_.row_floats());
-    Pending pending{rows, region.bodies->tiles(0, rows.size()), tiles, nullptr};
-    if (keeps_equals_ && region.bodies->find_equals != nullptr) {
-      pending.equals = reinterpret_cast<std::uint64_t*>(tiles + tile_floats(region));
-    }
+    Pending pending{rows, region.bodies->tiles(0, rows.size()), task.scratch + whole_vectors(image_.row_floats())};
     for (std::int64_t i = 0; i < task.images; ++i) add_image(task, region, task.x + i * image_.floats(), pending);
     finish(task, region, pending);
   }
 }
 
-/// Of row `i` of the pending tiles.
-WinogradRow WinogradConvolution::row_of(const Task& task, const Region& region, const Pending& pending, std::int64_t i) const {
-  const std::int64_t index = pending.first + i;
+/// Of the row of tiles `index`.
+WinogradRow WinogradConvolution::row_of(const Task& task, const Region& region, const Pending& pending, std::int64_t index) const {
   const std::int64_t made = index % pending.down * region.bodies->outputs[0], window = task.argmax != nullptr ? 2 : 1;
   const std::int64_t at = index / pending.down * task.y_image + (pending.rows.begin - task.rows.begin + made) / window * task.y_row +
                           region.columns.begin / window * channels_;
@@ -124,21 +110,18 @@ WinogradRow WinogradConvolution::row_of(const Task& task, const Region& region, 
           .relu = task.relu,
           .y = task.y + at,
           .y_row = task.y_row,
-          .argmax = task.argmax == nullptr ? nullptr : task.argmax + at,
-          .equals = pending.equals == nullptr ? nullptr : pending.equals + i * region.across};
+          .argmax = task.argmax == nullptr ? nullptr : task.argmax + at};
 }
 
 void WinogradConvolution::add_image(const Task& task, const Region& region, const float* x, Pending& pending) const {
   const bool in_one_go = is_few(region) && task.argmax == nullptr;
   for (std::int64_t row = 0; row < pending.down; ++row) {
     const WinogradInput input = image_.under(x, pending.rows.begin + row * region.bodies->outputs[0], region.columns.begin, task.scratch);
-    if (pending.count == region.most) finish(task, region, pending);
-    if (pending.equals != nullptr) region.bodies->find_equals(input, region.across, pending.equals + pending.count * region.across);
     if (in_one_go) {
-      region.bodies->run_few(row_of(task, region, pending, 0), input, pending.tiles);
-      ++pending.first;
+      region.bodies->run_few(row_of(task, region, pending, pending.first++), input, pending.tiles);
       continue;
     }
+    if (pending.count == region.most) finish(task, region, pending);
     region.bodies->input_tiles(input, region.across, pending.tiles + pending.count++ * region.across * in_, in_place(region));
   }
 }
@@ -163,7 +146,7 @@ void WinogradConvolution::finish(const Task& task, const Region& region, Pending
                      .channels = channels_});
   }
   for (std::int64_t i = 0; i < pending.count; ++i) {
-    bodies.output_tiles(row_of(task, region, pending, i), products + i * region.across * out_, out_place(region));
+    bodies.output_tiles(row_of(task, region, pending, pending.first + i), products + i * region.across * out_, out_place(region));
   }
   pending.first += pending.count;
   pending.count = 0;

@@ -17,7 +17,7 @@ inline std::int64_t whole_vectors(std::int64_t floats) { return (floats + simd()
 /// often.
 bool winograd_pays(std::int64_t inputs, std::int64_t outputs, std::int64_t rows, std::int64_t columns);
 
-/// Square tiles, those with the fewest products.
+/// The square tiles with the fewest products.
 const WinogradBodies& winograd_squares(std::int64_t inputs, std::int64_t outputs, std::int64_t rows, std::int64_t columns);
 
 /// A channels-last image with zeros around it.
@@ -36,9 +36,8 @@ class WinogradConvolution {
  public:
   /// Nothing: operator bool() says so.
   WinogradConvolution() = default;
-  /// `extents` of the outputs. `large_tiles`: of four rows and columns, which take the fewest products but round more, and where outputs
-  /// that see nothing but zeros are the bias, or those that see the same are equal, but for rounding. Otherwise of two columns and two or
-  /// four rows: the first are so exactly, and the others but for those that lie in rows of different tiles.
+  /// `extents` of the outputs. `large_tiles`: also of four rows and columns, which take fewer products but round more, and where outputs
+  /// that see nothing but zeros are zero, or those that see the same are equal, but for rounding; tiles of two keep both exactly.
   WinogradConvolution(const WinogradImage& image, std::int64_t channels, const std::int64_t (&extents)[2], bool large_tiles);
 
   explicit operator bool() const { return !regions_.empty(); }
@@ -76,17 +75,15 @@ class WinogradConvolution {
   /// Rows of tiles, counted through all images, whose inputs are transformed.
   struct Pending {
     plan::Range rows;
-    std::int64_t down;      ///< rows of tiles of an image
-    float* tiles;           ///< theirs, and then their products
-    std::uint64_t* equals;  ///< of each tile, see WinogradBodies::find_equals; null: not wanted
+    std::int64_t down;  ///< rows of tiles of an image
+    float* tiles;       ///< theirs, and then their products
     std::int64_t first = 0, count = 0;
   };
   void add_region(const WinogradBodies& bodies, plan::Range rows, plan::Range columns);
   bool is_few(const Region& region) const;
   std::int64_t in_place(const Region& region) const;
   std::int64_t out_place(const Region& region) const;
-  std::int64_t tile_floats(const Region& region) const;
-  WinogradRow row_of(const Task& task, const Region& region, const Pending& pending, std::int64_t i) const;
+  WinogradRow row_of(const Task& task, const Region& region, const Pending& pending, std::int64_t index) const;
   void add_image(const Task& task, const Region& region, const float* x, Pending& pending) const;
   void finish(const Task& task, const Region& region, Pending& pending) const;
 
@@ -94,7 +91,6 @@ class WinogradConvolution {
   std::int64_t channels_ = 0;
   std::int64_t in_ = 0, out_ = 0;  ///< floats of a tile in one place
   std::int64_t weight_floats_ = 0;
-  bool keeps_equals_ = false;  ///< tiles are not large
   std::vector<Region> regions_;
 };
 
