@@ -4,7 +4,6 @@
 #include "n2d2/backends/cpu/op_set.h"
 #include "n2d2/backends/cpu/passes/fuse_normalization.h"
 #include "n2d2/backends/cpu/passes/layout.h"
-#include "n2d2/backends/cpu/passes/normalized_convolutions.h"
 #include "n2d2/backends/cpu/passes/recompute_normalization.h"
 #include "n2d2/core/error.h"
 #include "n2d2/passes/autodiff.h"
@@ -238,43 +237,4 @@ TEST_CASE("a normalisation that others read keeps its relu apart") {
   CHECK(count(g, "Relu") == 2);
   CHECK(count(g, "AddRelu") == 2);
   CHECK(count(g, "BatchNormalizationReluGrad", ir::Phase::backward) == 0);
-}
-
-TEST_CASE("only normalisations, and no pool, behind convolutions that take large tiles") {
-  Graph g(ops::op_set());
-  Value* h = g.add_input("x", {{Dim::rows(), 4, 8, 8}});
-  const auto conv = [&](const char* name, std::int64_t side) {
-    const std::vector<std::int64_t> pads(4, side / 2);
-    h = only(g.add_node("Conv", {h, g.add_parameter(name, {{4, 4, side, side}})}, {{"pads", pads}}));
-  };
-  const auto relu = [&] { h = only(g.add_node("Relu", {h})); };
-  conv("before a normalisation", 3);
-  h = normalise(g, h, "a");
-  relu();
-  conv("before a relu", 3);
-  relu();
-  conv("pooled", 3);
-  h = normalise(g, h, "b");
-  relu();
-  const std::vector<std::int64_t> two = {2, 2};
-  h = g.add_node("MaxPool", {h}, {{"kernel_shape", two}, {"strides", two}}).output(0);
-  Value* before = h;
-  conv("pointwise", 1);
-  h = normalise(g, h, "c");
-  conv("before a residual sum", 3);
-  h = only(g.add_node("Add", {normalise(g, h, "d"), before}));
-  relu();
-  h = only(g.add_node("GlobalAveragePool", {h}));
-  conv("an output", 3);
-  g.add_output(h);
-  passes::add_backward(g, {});
-  g.use_ops(cpu::op_set());
-  cpu::fuse_normalization(g);
-  cpu::find_normalized_convolutions(g);
-  ir::verify(g);
-  std::vector<std::string> found;
-  for (const auto& node : g.nodes()) {
-    if (node->op().name == "ConvNormalized") found.push_back(node->input(1)->name);
-  }
-  CHECK(found == std::vector<std::string>{"before a normalisation", "before a residual sum"});
 }

@@ -8,7 +8,6 @@
 #include "n2d2/backends/cpu/passes/fuse_pool_conv_grad.h"
 #include "n2d2/backends/cpu/passes/fuse_pool_relu.h"
 #include "n2d2/backends/cpu/passes/layout.h"
-#include "n2d2/backends/cpu/passes/normalized_convolutions.h"
 #include "n2d2/backends/cpu/passes/recompute_normalization.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 
@@ -25,7 +24,6 @@ class CpuBackend final : public plan::Backend {
     fuse_conv(graph);
     fuse_normalization(graph);
     recompute_normalization(graph);
-    find_normalized_convolutions(graph);
     assign_layout(graph);
   }
   const std::vector<plan::KernelEntry>& kernels() const override { return kernel_table(); }

@@ -157,7 +157,6 @@ const ir::OpSet& op_set() {
   static const ir::OpSet set([] {
     std::vector<ir::OpDef> all = ops::definitions();
     all.push_back(like_conv("ConvRelu", "Relu(Conv(X, W, B))."));
-    all.push_back(like_conv("ConvNormalized", "Conv(X, W, B) whose rounding errors may be larger; see passes/normalized_convolutions.h."));
     all.push_back(conv_max_pool());
     all.push_back(max_pool_relu());
     all.push_back(max_pool_relu_grad());

@@ -23,7 +23,6 @@ enum class Wish { channels_last, row_major, as_first_input, any, reads_any, all_
 Wish wish_of(const Node& node) {
   static const std::set<std::string> channels_last = {"Conv",
                                                       "ConvRelu",
-                                                      "ConvNormalized",
                                                       "ConvMaxPool",
                                                       "ConvGradInput",
                                                       "ConvGradWeight",

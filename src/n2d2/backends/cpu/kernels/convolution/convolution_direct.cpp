@@ -36,16 +36,15 @@ void emit_images(Emitter& emit, const DirectConvolution& made, Operand bias, boo
       std::move(extra));
 }
 
-void prepare_forward(Emitter& emit, bool relu, bool large_tiles) {
+void prepare_forward(Emitter& emit, bool relu) {
   const ir::Node& node = emit.node();
   const Convolution conv = convolution_of(node, node.input_shape(0), node.input_shape(1), node.output_shape());
-  const auto direct = DirectConvolution::forward(conv, *node.input(1), conv.output[0], conv.output[1], large_tiles);
+  const auto direct = DirectConvolution::forward(conv, *node.input(1), conv.output[0], conv.output[1]);
   emit_images(emit, direct, emit.in(2), relu, conv);
 }
 
-void conv(Emitter& emit) { prepare_forward(emit, false, false); }
-void conv_relu(Emitter& emit) { prepare_forward(emit, true, false); }
-void conv_normalized(Emitter& emit) { prepare_forward(emit, false, true); }
+void conv(Emitter& emit) { prepare_forward(emit, false); }
+void conv_relu(Emitter& emit) { prepare_forward(emit, true); }
 
 void conv_grad_input(Emitter& emit) {
   const ir::Node& node = emit.node();
@@ -59,7 +58,6 @@ void conv_grad_input(Emitter& emit) {
 Kernels direct_convolution_kernels() {
   return {{"Conv", "conv:direct", refuses_direct, conv},
           {"ConvRelu", "conv_relu:direct", nullptr, conv_relu},
-          {"ConvNormalized", "conv_normalized:direct", nullptr, conv_normalized},
           {"ConvGradInput", "conv_grad_input:direct", refuses_direct, conv_grad_input}};
 }
 

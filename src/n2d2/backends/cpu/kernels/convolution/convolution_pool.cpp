@@ -85,7 +85,7 @@ ConvMaxPool describe(const ir::Node& node, const Convolution& conv) {
   PoolGeometry pool = pool_geometry(node, y, pooled, "pool_");
   pool.height = read_by_pool(pool, 0, pool.out_height, y[2].size);
   pool.width = read_by_pool(pool, 1, pool.out_width, y[3].size);
-  ConvMaxPool made{DirectConvolution::forward(conv, *node.input(1), pool.height, pool.width, false), pool, node.integer("relu") != 0,
+  ConvMaxPool made{DirectConvolution::forward(conv, *node.input(1), pool.height, pool.width), pool, node.integer("relu") != 0,
                    fits_registers(pool), 0};
   made.image_floats = conv.floats_in();
   if (made.in_registers) return made;

@@ -12,8 +12,7 @@ std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b :
 
 }  // namespace
 
-DirectConvolution DirectConvolution::forward(const Convolution& conv, const ir::Value& weight, std::int64_t rows, std::int64_t columns,
-                                             bool large_tiles) {
+DirectConvolution DirectConvolution::forward(const Convolution& conv, const ir::Value& weight, std::int64_t rows, std::int64_t columns) {
   DirectConvolution direct;
   const auto strides = ir::strides_of(weight.shape(), ir::order_of(weight));
   direct.inputs_ = direct.image_.channels = conv.channels[0];
@@ -36,7 +35,7 @@ DirectConvolution DirectConvolution::forward(const Convolution& conv, const ir::
     for (std::int64_t q = 0; q < conv.kernel[1]; ++q) tap_floats.push_back(p * strides[2] + q * strides[3]);
   }
   direct.add_part(at[0], at[1], {0, 0}, tap_floats);
-  direct.finish(large_tiles);
+  direct.finish(false);
   return direct;
 }
 

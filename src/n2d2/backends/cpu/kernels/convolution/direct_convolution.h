@@ -17,10 +17,9 @@ namespace n2d2::cpu {
 /// One image after the other, from a copy with zeros around it where taps reach beyond the borders.
 class DirectConvolution {
  public:
-  /// Outputs of a convolution; `rows` x `columns` of them from the top left are wanted. `large_tiles`: see WinogradConvolution.
-  static DirectConvolution forward(const Convolution& conv, const ir::Value& weight, std::int64_t rows, std::int64_t columns,
-                                   bool large_tiles);
-  /// The gradient of the convolution's input from that of its output.
+  /// Outputs of a convolution; `rows` x `columns` of them from the top left are wanted.
+  static DirectConvolution forward(const Convolution& conv, const ir::Value& weight, std::int64_t rows, std::int64_t columns);
+  /// The gradient of the convolution's input from that of its output. `large_tiles`: see WinogradConvolution.
   static DirectConvolution input_gradient(const Convolution& conv, const ir::Value& weight, bool large_tiles);
 
   /// Packs the weights, input `index` of the node, in every training forward.
