@@ -190,7 +190,8 @@ void run_with(const ConvTask& task) {
 
 template <class L>
 void run_as(const ConvTask& task) {
-  task.in_parts&& task.run_floats > ConvTask::kPart ? run_with<L, true>(task) : run_with<L, false>(task);
+  if (task.in_parts && task.run_floats > ConvTask::kPart) return run_with<L, true>(task);
+  run_with<L, false>(task);
 }
 
 void run(const ConvTask& task) {

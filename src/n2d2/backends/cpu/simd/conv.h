@@ -7,7 +7,7 @@ namespace n2d2::cpu {
 /// Some rows of the output of a convolution over channels-last images, without borders: every input under every tap exists.
 /// Inputs under the kernel come in runs that lie together in memory; all runs have the same length.
 struct ConvTask {
-  static constexpr std::int64_t kPart = 64;
+  static constexpr std::int64_t kPart = 64;  ///< see in_parts
 
   const float* x = nullptr;            ///< the input that belongs to output (0, 0)
   std::int64_t x_row = 0;              ///< floats between the inputs of output rows
