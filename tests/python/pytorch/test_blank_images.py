@@ -45,3 +45,35 @@ def test_zeros_and_equals_stay(behind: str, extent: int) -> None:
     ours = gradients(interop.wrap(copy.deepcopy(net), tuple(x.shape), update="torch"), x)
     for name, value in exact.items():
         assert_one_step_close(ours[name].numpy(), value.numpy(), framework[name].numpy(), value.numpy(), name)
+
+
+def whole_numbers(net: nn.Module) -> None:
+    """Weights of -1, 0 and 1, so that float32 makes no rounding errors."""
+    with torch.no_grad():
+        for p in net.parameters():
+            p.copy_(torch.randint(-1, 2, p.shape))
+
+
+SHAPES = {  # channels in and out, extents, padding: of tiles of four, mixed with tiles of two, cut at the borders, above 64 x 64
+    "squares": (16, 32, (12, 12), 1),
+    "mixed": (32, 64, (12, 15), 0),
+    "cut": (33, 17, (9, 13), 1),
+    "wide": (72, 80, (10, 11), 1),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("relu", [True, False])
+def test_ties_are_settled(shape: str, relu: bool) -> None:
+    """Outputs of a window are often equal, or zero, though they see different inputs: the first of equals is taken, and nothing of a zero."""
+    torch.manual_seed(1)
+    channels, outputs, extents, padding = SHAPES[shape]
+    net = nn.Sequential(nn.Conv2d(2, channels, 1), nn.ReLU(), nn.Conv2d(channels, outputs, 3, padding=padding))
+    net.extend([*([nn.ReLU()] if relu else []), nn.MaxPool2d(2)])
+    whole_numbers(net)
+    x = torch.randint(0, 2, (5, 2, *extents)).float()
+    exact = gradients(copy.deepcopy(net).double(), x.double())
+    framework = gradients(copy.deepcopy(net), x)
+    ours = gradients(interop.wrap(copy.deepcopy(net), tuple(x.shape), update="torch"), x)
+    for name, value in exact.items():
+        assert_one_step_close(ours[name].numpy(), value.numpy(), framework[name].numpy(), value.numpy(), name)

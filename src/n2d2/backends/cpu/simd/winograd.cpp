@@ -4,6 +4,8 @@
 
 #include "n2d2/backends/cpu/simd/max_place.h"
 #include "n2d2/backends/cpu/simd/simd.h"
+#include "n2d2/backends/cpu/simd/winograd_close.h"
+#include "n2d2/backends/cpu/simd/winograd_equals.h"
 #include "n2d2/backends/cpu/simd/winograd_lines.h"
 
 namespace n2d2::cpu::N2D2_ISA {
@@ -54,10 +56,12 @@ void input_tiles(const WinogradInput& input, std::int64_t tiles, float* to, std:
   }
 }
 
-/// A tile's outputs for one vector of channels to a max-pool's windows; `left` columns of outputs are there, all of the tile's if kWhole.
+/// A tile's outputs, before the bias, for one vector of channels to a max-pool's windows; `left` columns of outputs are there, all of the
+/// tile's if kWhole. `any_equal`: find_equals() found some.
 template <bool kWhole, int kRows, int kColumns>
-static inline void put_pooled(const WinogradRow& row, const Vec (&out)[kRows][kColumns], std::int64_t left, float* y, std::uint8_t* argmax,
-                              int part) {
+static inline void put_pooled(const WinogradRow& row, const Vec (&out)[kRows][kColumns], Vec bias, std::int64_t left, bool any_equal,
+                              float* y, std::uint8_t* argmax, int part) {
+  const WinogradDoubt doubt(out, any_equal);
 #pragma GCC unroll 2
   for (int i = 0; i < kRows / 2; ++i) {
 #pragma GCC unroll 2
@@ -67,7 +71,13 @@ static inline void put_pooled(const WinogradRow& row, const Vec (&out)[kRows][kC
       best.consider(out[2 * i][2 * j + 1], 1);
       best.consider(out[2 * i + 1][2 * j], 2);
       best.consider(out[2 * i + 1][2 * j + 1], 3);
+      VecInt is_close{};
+      if (row.close != nullptr) is_close = doubt.of(best.value, second_of(out, i, j), bias, row.relu);
+      best.value = bias + best.value;
       if (row.relu) best.relu();
+      if (row.close != nullptr && is_anywhere(is_close)) {
+        add_close(*row.close, is_close, y + i * row.y_row + j * row.channels - row.y, part);
+      }
       best.put(y + i * row.y_row + j * row.channels, argmax + i * row.y_row + j * row.channels, part);
     }
   }
@@ -76,12 +86,13 @@ static inline void put_pooled(const WinogradRow& row, const Vec (&out)[kRows][kC
 /// One vector of channels of a tile from its products to y, and argmax, from the tile's first on.
 template <class Rows, class Columns, bool kWhole>
 static inline void output_tile(const WinogradRow& row, const float* products, std::int64_t place, Vec bias, std::int64_t left, float* y,
-                               std::uint8_t* argmax, int part) {
+                               std::uint64_t equals, std::uint8_t* argmax, int part) {
   const auto get = [&](int i, int j) { return load(products + (i * Columns::kSide + j) * place); };
   if (argmax != nullptr) {
     Vec out[Rows::kOutputs][Columns::kOutputs];
-    along_both(Rows::outputs, Columns::outputs, get, [&](int i, int j, Vec value) { out[i][j] = bias + value; });
-    return put_pooled<kWhole>(row, out, left, y, argmax, part);
+    along_both(Rows::outputs, Columns::outputs, get, [&](int i, int j, Vec value) { out[i][j] = value; });
+    if (equals != 0) settle_equals(equals, out);
+    return put_pooled<kWhole>(row, out, bias, left, equals != 0, y, argmax, part);
   }
   const Vec least = splat(row.relu ? 0.0F : -__builtin_inff());
   along_both(Rows::outputs, Columns::outputs, get, [&](int i, int j, Vec value) {
@@ -99,6 +110,7 @@ void output_tiles(const WinogradRow& row, const float* products, std::int64_t pl
   const std::int64_t stride = whole_vectors(row.channels);
   const std::int64_t step = (row.argmax != nullptr ? kOutputs / 2 : kOutputs) * row.channels;  // of y, from tile to tile
   for (std::int64_t left = row.columns, tile = 0; left > 0; left -= kOutputs, ++tile) {
+    const std::uint64_t equals = row.equals == nullptr ? 0 : row.equals[tile];
     const bool is_whole = left >= kOutputs && row.rows >= Rows::kOutputs;
     for (std::int64_t c = 0; c < row.channels; c += kLanes) {
       const int part = row.channels - c < kLanes ? static_cast<int>(row.channels - c) : kLanes;
@@ -108,9 +120,9 @@ void output_tiles(const WinogradRow& row, const float* products, std::int64_t pl
       float* const y = row.y + tile * step + c;
       std::uint8_t* const argmax = row.argmax == nullptr ? nullptr : row.argmax + tile * step + c;
       if (is_whole) {
-        output_tile<Rows, Columns, true>(row, from, place, bias, left, y, argmax, part);
+        output_tile<Rows, Columns, true>(row, from, place, bias, left, y, equals, argmax, part);
       } else {
-        output_tile<Rows, Columns, false>(row, from, place, bias, left, y, argmax, part);
+        output_tile<Rows, Columns, false>(row, from, place, bias, left, y, equals, argmax, part);
       }
     }
   }
@@ -193,6 +205,7 @@ void add_to(WinogradBodies& bodies) {
   bodies.outputs[0] = Rows::kOutputs;
   bodies.outputs[1] = Columns::kOutputs;
   bodies.input_tiles = input_tiles<Rows, Columns>;
+  bodies.find_equals = find_equals<Rows, Columns>;
   bodies.output_tiles = output_tiles<Rows, Columns>;
 #if defined(__AVX512F__)
   bodies.run_few = run_few<Rows, Columns>;

@@ -9,10 +9,17 @@ namespace n2d2::cpu {
 
 /// What a row of tiles reads: rows of a channels-last image, and zeros outside of it.
 struct WinogradInput {
-  const float* rows[6] = {};  ///< column 0 of each; those outside the image are a row of zeros
-  std::int64_t first = 0;     ///< column of the first tile's first input, may be outside
-  std::int64_t columns = 0;   ///< of the image
+  const float* rows[6] = {};     ///< column 0 of each; those outside the image are `zeros`
+  const float* zeros = nullptr;  ///< a row of them
+  std::int64_t first = 0;        ///< column of the first tile's first input, may be outside
+  std::int64_t columns = 0;      ///< of the image
   std::int64_t channels = 0;
+};
+
+/// Windows of a max-pool where rounding may have made the choice, by their places in y.
+struct WinogradClose {
+  std::int32_t* places = nullptr;  ///< room for all windows of a row of tiles
+  std::int64_t count = 0;
 };
 
 /// Outputs of an image in one row of tiles.
@@ -27,6 +34,8 @@ struct WinogradRow {
   std::int64_t y_row = 0;  ///< floats between output rows; columns are neighbours
   /// Not null: y is a max-pool by windows of 2x2, as in ConvBodies::run_pooled; neighbours in a row of windows lie together.
   std::uint8_t* argmax = nullptr;
+  const std::uint64_t* equals = nullptr;  ///< with argmax: one per tile, as find_equals() wrote them; null: nothing is known
+  WinogradClose* close = nullptr;         ///< with argmax: takes the windows that are to be settled; null: none are
 };
 
 /// Tiles of some rows and columns of outputs, each from two rows and columns more of inputs, and as many places.
@@ -44,6 +53,8 @@ struct WinogradBodies {
 
   /// One row of tiles of inputs.
   void (*input_tiles)(const WinogradInput& input, std::int64_t tiles, float* to, std::int64_t place) = nullptr;
+  /// Which outputs of each tile see nothing but zeros or the same as their left or upper neighbour in the tile.
+  void (*find_equals)(const WinogradInput& input, std::int64_t tiles, std::uint64_t* to) = nullptr;
   /// Products of a row of tiles to outputs.
   void (*output_tiles)(const WinogradRow& row, const float* products, std::int64_t place) = nullptr;
   /// Transforms nine taps, row by row, of output channels [first, end), which are whole panels of ConvBodies::panel, to weights as

@@ -35,9 +35,9 @@ struct ConvMaxPool {
   std::int64_t scratch_bytes() const { return ring_bytes() + (in_registers ? conv.scratch_bytes_pooled() : conv.scratch_bytes()); }
 
   /// Rows `wanted` of the pool's output of every image; `y` and `argmax` begin with row 0 of the first.
-  void run(const float* x, const float* weights, const float* bias, std::int64_t images, plan::Range wanted, float* y, std::uint8_t* argmax,
-           char* scratch) const {
-    if (in_registers) return conv.pooled(x, weights, bias, relu, images, wanted, y, argmax, scratch);
+  void run(const float* x, const float* weights, const float* weight, const float* bias, std::int64_t images, plan::Range wanted, float* y,
+           std::uint8_t* argmax, char* scratch) const {
+    if (in_registers) return conv.pooled(x, weights, weight, bias, relu, images, wanted, y, argmax, scratch);
     conv.clear(scratch + ring_bytes());
     for (std::int64_t i = 0; i < images; ++i) {
       run_image(x + i * image_floats, weights, bias, wanted, y + i * pool.floats_out(), argmax + i * pool.floats_out(), scratch);
@@ -85,8 +85,9 @@ ConvMaxPool describe(const ir::Node& node, const Convolution& conv) {
   PoolGeometry pool = pool_geometry(node, y, pooled, "pool_");
   pool.height = read_by_pool(pool, 0, pool.out_height, y[2].size);
   pool.width = read_by_pool(pool, 1, pool.out_width, y[3].size);
-  ConvMaxPool made{DirectConvolution::forward(conv, *node.input(1), pool.height, pool.width), pool, node.integer("relu") != 0,
-                   fits_registers(pool), 0};
+  const bool in_registers = fits_registers(pool);
+  ConvMaxPool made{DirectConvolution::forward(conv, *node.input(1), pool.height, pool.width, in_registers), pool, node.integer("relu") != 0,
+                   in_registers, 0};
   made.image_floats = conv.floats_in();
   if (made.in_registers) return made;
   const std::int64_t reach = (pool.kernel[0] - 1) * pool.dilations[0] + 1;
@@ -100,7 +101,8 @@ void prepare(Emitter& emit) {
   const ir::Node& node = emit.node();
   const Convolution conv = convolution_of(node, node.input_shape(0), node.input_shape(1), convolved(node));
   const auto kernel = std::make_shared<ConvMaxPool>(describe(node, conv));
-  const Operand x = emit.in(0), bias = emit.in(2), y = emit.out(0), argmax = emit.out(1), weights = kernel->conv.pack(emit, 1);
+  const Operand x = emit.in(0), weight = emit.in(1), bias = emit.in(2), y = emit.out(0), argmax = emit.out(1),
+                weights = kernel->conv.pack(emit, 1);
   const Operand scratch = emit.scratch(kernel->scratch_bytes());
   const std::int64_t step = std::max<std::int64_t>(1, kernel->in_registers ? kernel->conv.step() / 2 : 1);  // in rows of the pool
   const bool shared = shares_rows(emit, conv, (kernel->pool.out_height + step - 1) / step);
@@ -111,8 +113,8 @@ void prepare(Emitter& emit) {
     if (wanted.size() == 0) return;
     const auto of = [&](const Operand& operand) { return shared ? operand.all(lane) : operand.rows(lane); };
     auto* places = shared ? argmax.all<std::uint8_t>(lane) : argmax.rows<std::uint8_t>(lane);
-    kernel->run(of(x), weights.all(lane), bias ? bias.all(lane) : nullptr, (shared ? lane.total_rows : lane.rows) * multiple, wanted, of(y),
-                places, scratch.own<char>(lane));
+    kernel->run(of(x), weights.all(lane), weight.all(lane), bias ? bias.all(lane) : nullptr,
+                (shared ? lane.total_rows : lane.rows) * multiple, wanted, of(y), places, scratch.own<char>(lane));
   };
   shared ? emit.shared_rows(run, {plan::writes(scratch, Access::own)}) : emit.rows(run, {plan::writes(scratch, Access::own)});
 }

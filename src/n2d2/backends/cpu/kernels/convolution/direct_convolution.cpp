@@ -12,7 +12,8 @@ std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a >= 0 ? a / b :
 
 }  // namespace
 
-DirectConvolution DirectConvolution::forward(const Convolution& conv, const ir::Value& weight, std::int64_t rows, std::int64_t columns) {
+DirectConvolution DirectConvolution::forward(const Convolution& conv, const ir::Value& weight, std::int64_t rows, std::int64_t columns,
+                                             bool for_pooled) {
   DirectConvolution direct;
   const auto strides = ir::strides_of(weight.shape(), ir::order_of(weight));
   direct.inputs_ = direct.image_.channels = conv.channels[0];
@@ -35,7 +36,7 @@ DirectConvolution DirectConvolution::forward(const Convolution& conv, const ir::
     for (std::int64_t q = 0; q < conv.kernel[1]; ++q) tap_floats.push_back(p * strides[2] + q * strides[3]);
   }
   direct.add_part(at[0], at[1], {0, 0}, tap_floats);
-  direct.finish(false);
+  direct.finish(for_pooled);
   return direct;
 }
 
@@ -125,6 +126,16 @@ std::int64_t DirectConvolution::scratch_bytes() const {
   return bytes;
 }
 
+ConvWeights DirectConvolution::weights_of(const Part& part, const float* weight) const {
+  return {.first = weight,
+          .taps = part.tap_floats.data(),
+          .tap_count = static_cast<std::int64_t>(part.tap_floats.size()),
+          .k_step = weight_k_,
+          .m_step = weight_m_,
+          .inputs = inputs_,
+          .channels = channels_};
+}
+
 plan::Operand DirectConvolution::pack(plan::Emitter& emit, std::size_t index) const {
   const auto direct = std::make_shared<DirectConvolution>(*this);
   std::int64_t floats = 0;
@@ -134,13 +145,7 @@ plan::Operand DirectConvolution::pack(plan::Emitter& emit, std::size_t index) co
     const plan::Range slice = plan::slice_of(direct->channels_, lane, simd().conv.panel(direct->channels_));
     float* to = packed.all(lane);
     for (const Part& part : direct->parts_) {
-      const ConvWeights weights{.first = weight.all(lane),
-                                .taps = part.tap_floats.data(),
-                                .tap_count = static_cast<std::int64_t>(part.tap_floats.size()),
-                                .k_step = direct->weight_k_,
-                                .m_step = direct->weight_m_,
-                                .inputs = direct->inputs_,
-                                .channels = direct->channels_};
+      const ConvWeights weights = direct->weights_of(part, weight.all(lane));
       if (direct->winograd_) {
         direct->winograd_.pack(weights, slice.begin, slice.end, to);
       } else {

@@ -17,8 +17,9 @@ namespace n2d2::cpu {
 /// One image after the other, from a copy with zeros around it where taps reach beyond the borders.
 class DirectConvolution {
  public:
-  /// Outputs of a convolution; `rows` x `columns` of them from the top left are wanted.
-  static DirectConvolution forward(const Convolution& conv, const ir::Value& weight, std::int64_t rows, std::int64_t columns);
+  /// Outputs of a convolution; `rows` x `columns` of them from the top left are wanted. `for_pooled`: by pooled() only.
+  static DirectConvolution forward(const Convolution& conv, const ir::Value& weight, std::int64_t rows, std::int64_t columns,
+                                   bool for_pooled = false);
   /// The gradient of the convolution's input from that of its output. `large_tiles`: see WinogradConvolution.
   static DirectConvolution input_gradient(const Convolution& conv, const ir::Value& weight, bool large_tiles);
 
@@ -36,8 +37,9 @@ class DirectConvolution {
   void rows(const float* image, const float* weights, const float* bias, bool relu, std::int64_t first, std::int64_t count, float* y,
             void* scratch) const;
   /// Rows of a max-pool behind them by windows of 2x2, both extents being even; `y` and `argmax` begin with row 0 of the first image.
-  void pooled(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, plan::Range rows, float* y,
-              std::uint8_t* argmax, void* scratch) const;
+  /// `weight`: that pack() packed.
+  void pooled(const float* x, const float* weights, const float* weight, const float* bias, bool relu, std::int64_t images,
+              plan::Range rows, float* y, std::uint8_t* argmax, void* scratch) const;
   /// All rows of `images` images.
   void run(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, float* y, void* scratch) const;
   /// Into how many parts run_share() can cut an image.
@@ -64,6 +66,7 @@ class DirectConvolution {
                                           plan::Range rows, float* y, void* scratch) const;
   void finish(bool large_tiles);
   bool is_one_row() const;
+  ConvWeights weights_of(const Part& part, const float* weight) const;
   std::int64_t image_floats() const { return image_.extent[0] * image_.extent[1] * inputs_; }
   void pooled_image(const float* image, const float* weights, const float* bias, bool relu, plan::Range rows, float* y,
                     std::uint8_t* argmax, void* scratch) const;

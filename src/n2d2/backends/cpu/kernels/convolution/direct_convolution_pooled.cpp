@@ -33,13 +33,14 @@ ConvWindowsTask DirectConvolution::windows_task() const {
           .channels = channels_};
 }
 
-void DirectConvolution::pooled(const float* x, const float* weights, const float* bias, bool relu, std::int64_t images, plan::Range rows,
-                               float* y, std::uint8_t* argmax, void* scratch) const {
+void DirectConvolution::pooled(const float* x, const float* weights, const float* weight, const float* bias, bool relu, std::int64_t images,
+                               plan::Range rows, float* y, std::uint8_t* argmax, void* scratch) const {
   const std::int64_t y_row = out_[1] / 2 * channels_, y_image = out_[0] / 2 * y_row;
   if (winograd_) {
     const plan::Range wanted{2 * rows.begin, 2 * rows.end};
     WinogradConvolution::Task task = winograd_task(x, weights, bias, relu, images, wanted, y + rows.begin * y_row, scratch);
     task.argmax = argmax + rows.begin * y_row;
+    task.taps = weights_of(parts_[0], weight);
     task.y_row = y_row;
     task.y_image = y_image;
     return winograd_.run(task);

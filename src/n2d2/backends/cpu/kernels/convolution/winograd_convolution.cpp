@@ -28,7 +28,7 @@ const WinogradBodies& winograd_squares(std::int64_t inputs, std::int64_t outputs
 }
 
 WinogradInput WinogradImage::under(const float* image, std::int64_t row, std::int64_t column, const float* zeros) const {
-  WinogradInput input{.first = column - before[1], .columns = extent[1], .channels = channels};
+  WinogradInput input{.zeros = zeros, .first = column - before[1], .columns = extent[1], .channels = channels};
   for (std::int64_t i = 0; i < 6; ++i) {
     const std::int64_t at = row - before[0] + i;
     input.rows[i] = at >= 0 && at < extent[0] ? image + at * row_floats() : zeros;
@@ -38,7 +38,7 @@ WinogradInput WinogradImage::under(const float* image, std::int64_t row, std::in
 
 WinogradConvolution::WinogradConvolution(const WinogradImage& image, std::int64_t channels, const std::int64_t (&extents)[2],
                                          bool large_tiles)
-    : image_(image), channels_(channels), in_(whole_vectors(image.channels)), out_(whole_vectors(channels)) {
+    : image_(image), channels_(channels), in_(whole_vectors(image.channels)), out_(whole_vectors(channels)), large_tiles_(large_tiles) {
   const std::int64_t inputs = image.channels;
   if (!winograd_pays(inputs, channels, extents[0], extents[1])) return;
   if (!large_tiles || inputs * channels > kMostMixed) {
@@ -78,10 +78,20 @@ bool WinogradConvolution::is_few(const Region& region) const {
   return region.bodies->run_few != nullptr && image_.channels == simd().lanes && channels_ == simd().lanes;
 }
 
+/// Of a go, to whole vectors; equals, and windows that are to be settled, lie behind.
+std::int64_t WinogradConvolution::tile_floats(const Region& region) const {
+  return whole_vectors(std::max(region.bodies->few_scratch_floats, region.bodies->places() * (in_place(region) + out_place(region))));
+}
+
+/// Of a max-pool in a row of tiles, all channels.
+std::int64_t WinogradConvolution::most_windows(const Region& region) const {
+  return region.bodies->outputs[0] / 2 * (region.columns.size() / 2) * channels_;
+}
+
 std::int64_t WinogradConvolution::scratch_floats() const {
   std::int64_t most = 0;
   for (const Region& region : regions_) {
-    most = std::max({most, region.bodies->few_scratch_floats, region.bodies->places() * (in_place(region) + out_place(region))});
+    most = std::max(most, tile_floats(region) + 2 * region.most * region.across + most_windows(region));
   }
   return whole_vectors(image_.row_floats()) + most;
 }
@@ -91,14 +101,17 @@ void WinogradConvolution::run(const Task& task) const {
   for (const Region& region : regions_) {
     const plan::Range rows{std::max(task.rows.begin, region.rows.begin), std::min(task.rows.end, region.rows.end)};
     if (rows.end <= rows.begin) continue;
-    Pending pending{rows, region.bodies->tiles(0, rows.size()), task.scratch + whole_vectors(image_.row_floats())};
+    float* const tiles = task.scratch + whole_vectors(image_.row_floats());
+    Pending pending{rows, region.bodies->tiles(0, rows.size()), tiles, nullptr};
+    if (large_tiles_ && task.argmax != nullptr) pending.equals = reinterpret_cast<std::uint64_t*>(tiles + tile_floats(region));
     for (std::int64_t i = 0; i < task.images; ++i) add_image(task, region, task.x + i * image_.floats(), pending);
     finish(task, region, pending);
   }
 }
 
-/// Of the row of tiles `index`.
-WinogradRow WinogradConvolution::row_of(const Task& task, const Region& region, const Pending& pending, std::int64_t index) const {
+/// Of row `i` of the pending tiles.
+WinogradRow WinogradConvolution::row_of(const Task& task, const Region& region, const Pending& pending, std::int64_t i) const {
+  const std::int64_t index = pending.first + i;
   const std::int64_t made = index % pending.down * region.bodies->outputs[0], window = task.argmax != nullptr ? 2 : 1;
   const std::int64_t at = index / pending.down * task.y_image + (pending.rows.begin - task.rows.begin + made) / window * task.y_row +
                           region.columns.begin / window * channels_;
@@ -110,7 +123,8 @@ WinogradRow WinogradConvolution::row_of(const Task& task, const Region& region, 
           .relu = task.relu,
           .y = task.y + at,
           .y_row = task.y_row,
-          .argmax = task.argmax == nullptr ? nullptr : task.argmax + at};
+          .argmax = task.argmax == nullptr ? nullptr : task.argmax + at,
+          .equals = pending.equals == nullptr ? nullptr : pending.equals + i * region.across};
 }
 
 void WinogradConvolution::add_image(const Task& task, const Region& region, const float* x, Pending& pending) const {
@@ -118,10 +132,12 @@ void WinogradConvolution::add_image(const Task& task, const Region& region, cons
   for (std::int64_t row = 0; row < pending.down; ++row) {
     const WinogradInput input = image_.under(x, pending.rows.begin + row * region.bodies->outputs[0], region.columns.begin, task.scratch);
     if (in_one_go) {
-      region.bodies->run_few(row_of(task, region, pending, pending.first++), input, pending.tiles);
+      region.bodies->run_few(row_of(task, region, pending, 0), input, pending.tiles);
+      ++pending.first;
       continue;
     }
     if (pending.count == region.most) finish(task, region, pending);
+    if (pending.equals != nullptr) region.bodies->find_equals(input, region.across, pending.equals + pending.count * region.across);
     region.bodies->input_tiles(input, region.across, pending.tiles + pending.count++ * region.across * in_, in_place(region));
   }
 }
@@ -146,10 +162,48 @@ void WinogradConvolution::finish(const Task& task, const Region& region, Pending
                      .channels = channels_});
   }
   for (std::int64_t i = 0; i < pending.count; ++i) {
-    bodies.output_tiles(row_of(task, region, pending, pending.first + i), products + i * region.across * out_, out_place(region));
+    WinogradRow row = row_of(task, region, pending, i);
+    WinogradClose close;
+    if (pending.equals != nullptr) {
+      close.places = reinterpret_cast<std::int32_t*>(pending.equals + region.most * region.across);
+      row.close = &close;
+    }
+    bodies.output_tiles(row, products + i * region.across * out_, out_place(region));
+    if (close.count > 0) {
+      const std::int64_t index = pending.first + i;
+      settle(task, row, index / pending.down, pending.rows.begin + index % pending.down * bodies.outputs[0], region.columns.begin);
+    }
   }
   pending.first += pending.count;
   pending.count = 0;
+}
+
+/// Makes the windows in doubt anew, in double precision: equal inputs give equal sums. `first_row` and `first_column` of the row of tiles.
+void WinogradConvolution::settle(const Task& task, const WinogradRow& row, std::int64_t image, std::int64_t first_row,
+                                 std::int64_t first_column) const {
+  const float* const x = task.x + image * image_.floats();
+  const std::int64_t inputs = image_.channels, k_step = task.taps.k_step;
+  for (std::int64_t i = 0; i < row.close->count; ++i) {
+    const std::int64_t place = row.close->places[i], channel = place % row.y_row % channels_;
+    const WinogradInput input = image_.under(x, first_row + 2 * (place / row.y_row), 0, task.scratch);
+    const std::int64_t column = first_column + 2 * (place % row.y_row / channels_) + input.first;
+    const auto seen = [&](std::int64_t p, std::int64_t q) {
+      return column + q >= 0 && column + q < input.columns ? input.rows[p] + (column + q) * inputs : input.zeros;
+    };
+    double outputs[4] = {};
+    for (std::int64_t tap = 0; tap < 9; ++tap) {
+      const std::int64_t p = tap / 3, q = tap % 3;
+      const float* const weight = task.taps.first + channel * task.taps.m_step + task.taps.taps[tap];
+      const float* const under[] = {seen(p, q), seen(p, q + 1), seen(p + 1, q), seen(p + 1, q + 1)};
+      for (std::int64_t c = 0; c < inputs; ++c) {
+        for (int output = 0; output < 4; ++output) outputs[output] += double{under[output][c]} * double{weight[c * k_step]};
+      }
+    }
+    const auto best = static_cast<std::uint8_t>(std::max_element(outputs, outputs + 4) - outputs);
+    const double value = outputs[best] + (task.bias != nullptr ? double{task.bias[channel]} : 0.0);
+    row.y[place] = static_cast<float>(task.relu ? std::max(value, 0.0) : value);
+    row.argmax[place] = best;
+  }
 }
 
 }  // namespace n2d2::cpu

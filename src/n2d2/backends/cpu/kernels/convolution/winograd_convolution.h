@@ -37,7 +37,8 @@ class WinogradConvolution {
   /// Nothing: operator bool() says so.
   WinogradConvolution() = default;
   /// `extents` of the outputs. `large_tiles`: also of four rows and columns, which take fewer products but round more, and where outputs
-  /// that see nothing but zeros are zero, or those that see the same are equal, but for rounding; tiles of two keep both exactly.
+  /// that see nothing but zeros are zero, or those that see the same are equal, but for rounding (a max-pool of Task settles that); tiles
+  /// of two keep both exactly.
   WinogradConvolution(const WinogradImage& image, std::int64_t channels, const std::int64_t (&extents)[2], bool large_tiles);
 
   explicit operator bool() const { return !regions_.empty(); }
@@ -59,6 +60,7 @@ class WinogradConvolution {
     float* y = nullptr;  ///< row rows.begin of the first image
     std::int64_t y_row = 0, y_image = 0;
     std::uint8_t* argmax = nullptr;  ///< not null: see WinogradRow
+    ConvWeights taps;                ///< with argmax: the weights themselves; choices in doubt are settled from them
     float* scratch = nullptr;
   };
   void run(const Task& task) const;
@@ -75,22 +77,27 @@ class WinogradConvolution {
   /// Rows of tiles, counted through all images, whose inputs are transformed.
   struct Pending {
     plan::Range rows;
-    std::int64_t down;  ///< rows of tiles of an image
-    float* tiles;       ///< theirs, and then their products
+    std::int64_t down;      ///< rows of tiles of an image
+    float* tiles;           ///< theirs, and then their products
+    std::uint64_t* equals;  ///< of each tile, see WinogradBodies::find_equals; null: not wanted
     std::int64_t first = 0, count = 0;
   };
   void add_region(const WinogradBodies& bodies, plan::Range rows, plan::Range columns);
   bool is_few(const Region& region) const;
   std::int64_t in_place(const Region& region) const;
   std::int64_t out_place(const Region& region) const;
+  std::int64_t tile_floats(const Region& region) const;
+  std::int64_t most_windows(const Region& region) const;
   WinogradRow row_of(const Task& task, const Region& region, const Pending& pending, std::int64_t index) const;
   void add_image(const Task& task, const Region& region, const float* x, Pending& pending) const;
   void finish(const Task& task, const Region& region, Pending& pending) const;
+  void settle(const Task& task, const WinogradRow& row, std::int64_t image, std::int64_t first_row, std::int64_t first_column) const;
 
   WinogradImage image_;
   std::int64_t channels_ = 0;
   std::int64_t in_ = 0, out_ = 0;  ///< floats of a tile in one place
   std::int64_t weight_floats_ = 0;
+  bool large_tiles_ = false;
   std::vector<Region> regions_;
 };
 
