@@ -192,6 +192,13 @@ TEST_CASE("dense convolutions of any number of channels") {
   }
 }
 
+TEST_CASE("weights of one tap, whose inputs are neighbours in memory") {
+  Conv conv = {1, 1, 1, {5, 4}, {1, 1}, {1, 1}, {0, 0}, {0, 0}, {1, 1}};
+  for (conv.channels = 30; conv.channels <= 70; conv.channels += 17) {
+    for (conv.outputs = 8; conv.outputs <= 104; conv.outputs += 8) check_conv(conv, "conv_grad_weight:outer");
+  }
+}
+
 TEST_CASE("3x3 taps by tiles of two and four rows and columns, and of both") {
   for (const std::int64_t rows : {5, 6, 7, 8, 13}) {
     for (const std::int64_t columns : {5, 10, 12, 15}) {

@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
+#include "n2d2/plan/memory/aligned_buffer.h"
+
 using namespace n2d2::plan;
 
 namespace {
@@ -110,4 +114,15 @@ TEST_CASE("in a loop over chunks what lives inside it has the rows of one chunk,
   lane.bases = bases.data();
   CHECK(inside.rows(lane) - inside.all(lane) == 0);
   CHECK(outside.rows(lane) - outside.all(lane) == 8 * 16);
+}
+
+TEST_CASE("buffers are zero and begin at a cache line, large ones at a huge page") {
+  constexpr std::size_t kHugePage = std::size_t{2} << 20;
+  CHECK(AlignedBuffer(0).data() == nullptr);
+  for (const std::size_t bytes : {std::size_t{1}, std::size_t{100}, kHugePage - 1, kHugePage, 2 * kHugePage + 100}) {
+    const AlignedBuffer buffer(bytes);
+    CHECK(buffer.bytes() == bytes);
+    CHECK(reinterpret_cast<std::uintptr_t>(buffer.data()) % (bytes < kHugePage ? 64 : kHugePage) == 0);
+    CHECK(std::all_of(buffer.data(), buffer.data() + bytes, [](char byte) { return byte == 0; }));
+  }
 }

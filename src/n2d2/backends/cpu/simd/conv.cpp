@@ -225,6 +225,10 @@ void pack(const ConvWeights& weights, std::int64_t first, std::int64_t end, floa
     const std::int64_t left = end - m < kPanelVecs * width ? end - m : kPanelVecs * width;
     const std::int64_t padded = (left + width - 1) / width * width;
     float* panel = packed + m * weights.tap_count * inputs;
+    if (weights.tap_count == 1 && weights.k_step == 1 && weights.m_step != 1 && padded == left) {  // no block in between
+      WeightBlock::transpose(weights.first + weights.taps[0] + m * weights.m_step, weights.m_step, panel, padded, inputs, left);
+      continue;
+    }
     for (std::int64_t tap = 0; tap < weights.tap_count; tap += WeightBlock::kMostTaps) {
       const std::int64_t more = weights.tap_count - tap, taps = more < WeightBlock::kMostTaps ? more : WeightBlock::kMostTaps;
       const std::int64_t most = WeightBlock::inputs(taps);

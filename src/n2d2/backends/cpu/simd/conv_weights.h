@@ -35,13 +35,13 @@ class WeightBlock {
       const bool is_one_run = weights.k_step == tap_count;  // all taps of an input, then those of the next one
       for (std::int64_t i = 0; i < (is_one_run ? 1 : inputs); ++i) {
         const float* run = from + taps[ascend ? 0 : tap_count - 1] + i * weights.k_step;
-        transpose(run, weights.m_step, rows_ + i * k_step_, is_one_run ? inputs * tap_count : tap_count, channels);
+        transpose(run, weights.m_step, rows_ + i * k_step_, kRow, is_one_run ? inputs * tap_count : tap_count, channels);
       }
       for (std::int64_t t = 0; descend && t < tap_count; ++t) taps_[t] = rows_ + (tap_count - 1 - t) * kRow;
     } else if (weights.k_step == 1) {
       k_step_ = kRow;
       for (std::int64_t t = 0; t < tap_count; ++t) {
-        transpose(from + taps[t], weights.m_step, rows_ + t * inputs * kRow, inputs, channels);
+        transpose(from + taps[t], weights.m_step, rows_ + t * inputs * kRow, kRow, inputs, channels);
         taps_[t] = rows_ + t * inputs * kRow;
       }
     } else {
@@ -56,6 +56,15 @@ class WeightBlock {
   /// Channels of one tap and input, counted from those of the block.
   const float* channels(std::int64_t tap, std::int64_t input) const { return taps_[tap] + input * k_step_; }
 
+  /// Rows of channels from channels whose inputs are neighbours. Few channels at a time: in memory they often lie a power of two apart, and
+  /// displace each other in the cache.
+  static void transpose(const float* from, std::int64_t m_step, float* to, std::int64_t to_row, std::int64_t rows, std::int64_t channels) {
+    constexpr std::int64_t kChannels = kLanes < 8 ? 8 : kLanes;
+    for (std::int64_t j = 0; j < channels; j += kChannels) {
+      table().transpose(from + j * m_step, m_step, to + j, to_row, rows, channels - j < kChannels ? channels - j : kChannels);
+    }
+  }
+
  private:
   static constexpr std::int64_t kRow = 2 * kLanes;  // floats of the widest panel
   static constexpr std::int64_t kRows = 16 * 9;
@@ -66,14 +75,6 @@ class WeightBlock {
     }
     return tap_count > 1;
   }
-  /// Few channels at a time: in memory they often lie a power of two apart, and displace each other in the cache.
-  static void transpose(const float* from, std::int64_t m_step, float* to, std::int64_t rows, std::int64_t channels) {
-    constexpr std::int64_t kChannels = 8;
-    for (std::int64_t j = 0; j < channels; j += kChannels) {
-      table().transpose(from + j * m_step, m_step, to + j, kRow, rows, channels - j < kChannels ? channels - j : kChannels);
-    }
-  }
-
   const float* taps_[kMostTaps];
   std::int64_t k_step_ = 0;
   alignas(64) float rows_[kRows * kRow];

@@ -140,17 +140,30 @@ void copy_inside(const Cut& s, const float* x, float* to) {
 
 /// Sums [run, outputs] or [outputs, run] to the order of the parameter. `strides`: of its axes, in floats.
 void write_weights(const Cut& s, const float* sums, const std::int64_t (&strides)[4], float* dw) {
-  constexpr std::int64_t kOutputs = 16;  // a cache line of the sums at a time
+  constexpr std::int64_t kLine = 16;  // a cache line at a time
   const Convolution& conv = s.conv;
   const std::int64_t channels = conv.channels[0], across = conv.kernel[1] / s.runs[1];
   const std::int64_t output = s.vectors_of_inputs ? s.sums_row() : 1, input = s.vectors_of_inputs ? 1 : s.sums_row();
-  for (std::int64_t first = 0; first < conv.channels[1]; first += kOutputs) {
-    const std::int64_t count = std::min(kOutputs, conv.channels[1] - first);
+  const auto tap = [&](std::int64_t p, std::int64_t q) {
+    return sums + (p * s.runs[1] + q / across) * s.sums_run() + q % across * channels * input;
+  };
+  if (output == 1 && strides[1] == 1) {  // inputs are neighbours there, outputs here
+    for (std::int64_t p = 0; p < conv.kernel[0]; ++p) {
+      for (std::int64_t q = 0; q < conv.kernel[1]; ++q) {
+        float* to = dw + p * strides[2] + q * strides[3];
+        for (std::int64_t c = 0; c < channels; c += kLine) {
+          simd().transpose(tap(p, q) + c * input, input, to + c, strides[0], conv.channels[1], std::min(kLine, channels - c));
+        }
+      }
+    }
+    return;
+  }
+  for (std::int64_t first = 0; first < conv.channels[1]; first += kLine) {
+    const std::int64_t count = std::min(kLine, conv.channels[1] - first);
     for (std::int64_t c = 0; c < channels; ++c) {
       for (std::int64_t p = 0; p < conv.kernel[0]; ++p) {
         for (std::int64_t q = 0; q < conv.kernel[1]; ++q) {
-          const std::int64_t run = p * s.runs[1] + q / across;
-          const float* from = sums + run * s.sums_run() + (q % across * channels + c) * input + first * output;
+          const float* from = tap(p, q) + c * input + first * output;
           float* to = dw + first * strides[0] + c * strides[1] + p * strides[2] + q * strides[3];
           for (std::int64_t o = 0; o < count; ++o) to[o * strides[0]] = from[o * output];
         }
