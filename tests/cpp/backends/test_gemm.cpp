@@ -137,6 +137,19 @@ TEST_CASE("products of all transpositions and sizes") {
   });
 }
 
+TEST_CASE("many rows: B read where it lies, up to the distance of rows from which it is copied, and beyond") {
+  for (const Simd* simd : tables()) {
+    for (const std::int64_t n : {64, 112, 128, 144}) {
+      CAPTURE(std::string(simd->isa));
+      CAPTURE(n);
+      Case product(40, n, 70, true, false);
+      const std::vector<float> plain = product.run(simd->gemm, false);
+      check_close(plain, product.expected());
+      CHECK(product.run(simd->gemm, true) == plain);
+    }
+  }
+}
+
 TEST_CASE("C is broadcast and scaled") {
   for_all_sizes([](const Simd& simd, std::int64_t m, std::int64_t n, std::int64_t k) {
     for (const float alpha : {1.0F, 0.5F}) {

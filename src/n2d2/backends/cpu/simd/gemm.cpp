@@ -18,6 +18,7 @@ constexpr int kTileRows[kMaxVecs + 1] = {0, 8, 6};
 constexpr std::int64_t kPanel = kMaxVecs * kLanes;
 constexpr std::int64_t kDepth = 512;      // a panel of this depth stays in the second-level cache
 constexpr std::int64_t kRowsToPack = 32;  // from so many rows on, copying a panel of B costs less than reading it with strides
+constexpr std::int64_t kNear = 128;       // floats from row to row of B up to which it never does
 
 struct Tile {
   std::int64_t k;
@@ -125,7 +126,7 @@ const float* panel_of(const GemmTask& task, std::int64_t j, int width, std::int6
   *b_k = padded;
   if (task.panels != nullptr) return task.panels + j * task.k + k0 * padded;
   const float* b = task.b + k0 * task.b_k + j * task.b_n;
-  if (task.b_n == 1 && width == padded && task.m < kRowsToPack) {
+  if (task.b_n == 1 && width == padded && (task.m < kRowsToPack || task.b_k <= kNear)) {
     *b_k = task.b_k;
     return b;
   }

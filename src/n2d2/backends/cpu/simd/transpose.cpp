@@ -77,14 +77,41 @@ void separate(const float* from, float* to, std::int64_t to_row, std::int64_t co
   }
 }
 
-void transpose(const float* from, std::int64_t from_column, float* to, std::int64_t to_row, std::int64_t rows, std::int64_t columns) {
-  if (to_row == columns && columns == 2) return interleave<2>(from, from_column, to, rows);
-  if (to_row == columns && columns == 3) return interleave<3>(from, from_column, to, rows);
-  if (to_row == columns && columns == 4) return interleave<4>(from, from_column, to, rows);
-  if (to_row == columns && columns == 6) return interleave<6>(from, from_column, to, rows);
-  if (from_column == rows && rows == 2) return separate<2>(from, to, to_row, columns);
-  if (from_column == rows && rows == 3) return separate<3>(from, to, to_row, columns);
-  if (from_column == rows && rows == 4) return separate<4>(from, to, to_row, columns);
+/// Rows a and b lie d apart. In every 2 d x 2 d block the upper right d x d elements change places with the lower left ones: what becomes
+/// of a, and below of b.
+template <int d, int... l>
+static inline Vec upper(Vec a, Vec b, std::integer_sequence<int, l...>) {
+  return __builtin_shufflevector(a, b, ((l & d) != 0 ? kLanes + l - d : l)...);
+}
+template <int d, int... l>
+static inline Vec lower(Vec a, Vec b, std::integer_sequence<int, l...>) {
+  return __builtin_shufflevector(a, b, ((l & d) != 0 ? kLanes + l : l + d)...);
+}
+
+template <int d>
+static inline void change_over(Vec (&rows)[kLanes]) {
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes; ++i) {
+    if ((i & d) != 0) continue;
+    const Vec a = rows[i], b = rows[i + d];
+    rows[i] = upper<d>(a, b, Lanes{});
+    rows[i + d] = lower<d>(a, b, Lanes{});
+  }
+  if constexpr (2 * d < kLanes) change_over<2 * d>(rows);
+}
+
+/// kLanes columns of kLanes elements each: whole cache lines on both sides with AVX-512, however far apart the columns lie.
+static inline void transpose_square(const float* from, std::int64_t from_column, float* to, std::int64_t to_row) {
+  Vec rows[kLanes];
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes; ++i) rows[i] = load(from + i * from_column);
+  change_over<1>(rows);
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes; ++i) store(to + i * to_row, rows[i]);
+}
+
+/// What is left over beside the squares.
+void transpose_rest(const float* from, std::int64_t from_column, float* to, std::int64_t to_row, std::int64_t rows, std::int64_t columns) {
   std::int64_t i = 0;
   for (; i + 4 <= rows; i += 4) {
     std::int64_t j = 0;
@@ -106,6 +133,25 @@ void transpose(const float* from, std::int64_t from_column, float* to, std::int6
   for (; i < rows; ++i) {
     for (std::int64_t j = 0; j < columns; ++j) to[i * to_row + j] = from[i + j * from_column];
   }
+}
+
+void transpose(const float* from, std::int64_t from_column, float* to, std::int64_t to_row, std::int64_t rows, std::int64_t columns) {
+  if (to_row == columns && columns == 2) return interleave<2>(from, from_column, to, rows);
+  if (to_row == columns && columns == 3) return interleave<3>(from, from_column, to, rows);
+  if (to_row == columns && columns == 4) return interleave<4>(from, from_column, to, rows);
+  if (to_row == columns && columns == 6) return interleave<6>(from, from_column, to, rows);
+  if (from_column == rows && rows == 2) return separate<2>(from, to, to_row, columns);
+  if (from_column == rows && rows == 3) return separate<3>(from, to, to_row, columns);
+  if (from_column == rows && rows == 4) return separate<4>(from, to, to_row, columns);
+  if constexpr (kLanes == 4) return transpose_rest(from, from_column, to, to_row, rows, columns);  // squares of four itself, and sooner
+  const std::int64_t square_rows = rows / kLanes * kLanes, square_columns = columns / kLanes * kLanes;
+  for (std::int64_t i = 0; i < square_rows; i += kLanes) {
+    for (std::int64_t j = 0; j < square_columns; j += kLanes) {
+      transpose_square(from + i + j * from_column, from_column, to + i * to_row + j, to_row);
+    }
+  }
+  transpose_rest(from + square_columns * from_column, from_column, to + square_columns, to_row, square_rows, columns - square_columns);
+  transpose_rest(from + square_rows, from_column, to + square_rows * to_row, to_row, rows - square_rows, columns);
 }
 
 }  // namespace
