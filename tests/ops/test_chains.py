@@ -38,6 +38,8 @@ CASES = {
     "few inputs, many outputs": conv_pool((3, 13, 19), (37, 3, 3, 5), (0, 0), (2, 2), (2, 2), True),
     "two inputs": conv_pool((2, 13, 11), (19, 2, 3, 3), (1, 0), (2, 2), (2, 2), False),
     "one input, small kernel": conv_pool((1, 12, 9), (9, 1, 2, 2), (0, 0), (2, 2), (2, 2), True, bias=False),
+    "forty outputs": conv_pool((16, 8, 10), (40, 16, 3, 3), (1, 1), (2, 2), (2, 2), False),
+    "many small images": conv_pool((8, 6, 6), (20, 8, 3, 3), (0, 0), (2, 2), (2, 2), True),
     "wide windows": conv_pool((4, 16, 16), (5, 4, 3, 3), (1, 1), (4, 4), (4, 4), False),
 }
 

@@ -30,6 +30,8 @@ CASES = {
     "factors": gemm(17, 31, [17], alpha=0.5, beta=-2.0),
     "one column": gemm(1, 5, [1]),
     "one term": gemm(4, 1, trans_b=True),
+    "few columns": gemm(3, 45, [3], rows=(2, 11)),
+    "few columns, large": gemm(10, 4000, rows=(33,)),
     "odd and large": gemm(131, 257, [131], rows=(67,)),
 }
 

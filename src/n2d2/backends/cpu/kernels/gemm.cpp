@@ -231,16 +231,30 @@ void prepare_by_features(Emitter& emit, const Product& product, bool split_rows)
   });
 }
 
-/// Each lane adds up its own rows into its own copy of Y.
+/// Whether vectors along the columns of Y would stay much emptier than along its rows.
+bool wastes_vectors(std::int64_t m, std::int64_t n) {
+  const std::int64_t lanes = simd().gemm.lanes;
+  const auto padded = [&](std::int64_t extent) { return (extent + lanes - 1) / lanes * lanes; };
+  return 5 * padded(m) * n < 4 * padded(n) * m;
+}
+
+/// Each lane adds up its own rows into its own copy of Y. Where the columns of Y are few, the sums lie the other way round until the last.
 void prepare_partial(Emitter& emit, Product product) {
-  product.y.operand = emit.partial_out();
-  const Reading reading = plan_reading(emit, product, product.m.dim.size);
-  std::vector<plan::Use> extra = {plan::writes(product.y.operand, Access::own)};
+  const Matrix y{nullptr, emit.partial_out(), product.y.down, 1};
+  const bool turned = wastes_vectors(product.m.dim.size, product.n.dim.size);
+  product.y.operand = y.operand;
+  std::vector<plan::Use> extra = {plan::writes(y.operand, Access::own)};
+  if (turned) {
+    product.transpose();
+    product.y = {nullptr, emit.scratch(product.m.dim.size * product.n.dim.size * 4, true), product.n.dim.size, 1};
+    extra.push_back(plan::writes(product.y.operand, Access::own));
+  }
+  const std::int64_t m = product.m.dim.size, n = product.n.dim.size;
+  const Reading reading = plan_reading(emit, product, m);
   if (reading.scratch) extra.push_back(plan::writes(reading.scratch, Access::own));
-  const bool goes_on = product.m.dim.size * product.n.dim.size <= kSumsForChunks && product.alpha == 1.0F;
-  const auto run_lane = [product, reading](const Lane& lane) {
+  const auto run_lane = [=](const Lane& lane) {
     GemmTask task = task_of(product);
-    task.m = product.m.dim.size;
+    task.m = m;
     task.k = product.k.of_lane(lane);
     task.a = product.a.operand.rows(lane);
     task.b = product.b.operand.rows(lane);
@@ -251,8 +265,10 @@ void prepare_partial(Emitter& emit, Product product) {
       task.c_n = 1;
       task.beta = 1.0F;
     }
-    run(task, reading, lane, {0, product.n.dim.size});
+    run(task, reading, lane, {0, n});
+    if (turned && lane.is_last) simd().transpose(task.y, n, y.operand.own(lane), y.down, n, m);
   };
+  const bool goes_on = m * n <= kSumsForChunks && product.alpha == 1.0F;
   goes_on ? emit.summed_rows(run_lane, std::move(extra)) : emit.rows(run_lane, std::move(extra));
 }
 

@@ -41,6 +41,8 @@ struct SparseGradients {
   const std::uint8_t* argmax = nullptr;
   std::int64_t windows = 0, channels = 0;
   int places = 0;  ///< of a window
+
+  std::int64_t channel_words() const { return (channels + 31) / 32; }
 };
 
 /// Lists that entries are appended to.
@@ -54,9 +56,10 @@ struct SparseLists {
 /// kernel taps.
 struct SparseWindows {
   int pool = 0, kernel = 0;
-  SparseLists lists;                   ///< one per window and place; offsets are output channel * taps * lanes
-  std::int64_t rows = 0, columns = 0;  ///< of windows
-  const float* weights = nullptr;      ///< [channels / lanes, outputs, taps, lanes]
+  const std::uint32_t* bits = nullptr;  ///< as mark_places writes them
+  const float* dy = nullptr;            ///< [windows, outputs]
+  std::int64_t rows = 0, columns = 0;   ///< of windows
+  const float* weights = nullptr;       ///< [channels / lanes, outputs, taps, lanes]
   std::int64_t outputs = 0, channels = 0;
   float* image = nullptr;  ///< written as far as the windows' patches reach
   std::int64_t image_row = 0;
@@ -158,8 +161,9 @@ struct Simd {
                         const std::uint8_t* places, int count, std::int64_t channels, bool add, float* dx) = nullptr;
 
   // simd/sparse.cpp
-  /// to += sum over the entries of gradient * the patch of `from` at their offset, entry by entry.
-  void (*sparse_dot)(const SparseEntry* entries, std::int64_t count, const SparsePatch& patch, const float* from, float* to) = nullptr;
+  /// to += sum over the entries of gradient * the patch of `from` at their offset, entry by entry, or from the last to the first.
+  void (*sparse_dot)(const SparseEntry* entries, std::int64_t count, bool backwards, const SparsePatch& patch, const float* from,
+                     float* to) = nullptr;
 
   // simd/sparse_window.cpp
   bool (*has_sparse_windows)(int pool, int kernel, std::int64_t channels) = nullptr;
@@ -173,6 +177,10 @@ struct Simd {
                         const SparseLists& lists) = nullptr;
   /// sums[c] += the gradients of channel c.
   void (*sum_gradients)(const SparseGradients& gradients, float* sums) = nullptr;
+
+  // simd/sparse_marks.cpp
+  /// A bit for each that is not 0. Bit i of bits[word, window, place]: channel 32 * word + i, at this place of the window.
+  void (*mark_places)(const SparseGradients& gradients, std::uint32_t* bits) = nullptr;
 
   // simd/sparse_pick.cpp
   /// Null where the machine has no permutation for it.

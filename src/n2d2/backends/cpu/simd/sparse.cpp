@@ -10,7 +10,7 @@ constexpr int kMaxVecs = 8;
 /// Some rows of a patch, a few vectors wide; `last` columns of the last vector count.
 struct Patch {
   const SparseEntry* entries;
-  std::int64_t count;
+  std::int64_t count, step;
   std::int64_t from_row, to_row;
   int last;
 };
@@ -36,9 +36,10 @@ static inline void sum_entries(const Patch& p, const float* from, float* to) {
   Vec total[kRows][kVecs];
 #pragma GCC unroll 5
   for (int r = 0; r < kRows; ++r) load_row<kWhole>(to + r * p.to_row, p.last, total[r]);
-  for (std::int64_t n = 0; n < p.count; ++n) {
-    const Vec factor = splat(p.entries[n].gradient);
-    const float* at = from + p.entries[n].offset;
+  const SparseEntry* entry = p.entries;
+  for (std::int64_t n = 0; n < p.count; ++n, entry += p.step) {
+    const Vec factor = splat(entry->gradient);
+    const float* at = from + entry->offset;
 #pragma GCC unroll 5
     for (int r = 0; r < kRows; ++r) {
       Vec row[kVecs];
@@ -72,13 +73,14 @@ constexpr Dot kDots[kHeights][kMaxVecs] = {
 #endif
 };
 
-void sparse_dot(const SparseEntry* entries, std::int64_t count, const SparsePatch& patch, const float* from, float* to) {
+void sparse_dot(const SparseEntry* entries, std::int64_t count, bool backwards, const SparsePatch& patch, const float* from, float* to) {
   if (count == 0) return;
+  if (backwards) entries += count - 1;
   constexpr std::int64_t kMost = kMaxVecs * kLanes;
   for (std::int64_t column = 0; column < patch.width; column += kMost) {
     const std::int64_t columns = patch.width - column < kMost ? patch.width - column : kMost;
     const int vecs = static_cast<int>((columns + kLanes - 1) / kLanes);
-    const Patch part{entries, count, patch.from_row, patch.to_row, static_cast<int>(columns - (vecs - 1) * kLanes)};
+    const Patch part{entries, count, backwards ? -1 : 1, patch.from_row, patch.to_row, static_cast<int>(columns - (vecs - 1) * kLanes)};
     for (std::int64_t r = 0; r < patch.rows;) {
       int height = kHeights - 1;
       while (patch.rows - r < kRowsOf[height] || kDots[height][vecs - 1] == nullptr) --height;

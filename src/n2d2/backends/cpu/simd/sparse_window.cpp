@@ -5,16 +5,15 @@
 namespace n2d2::cpu::N2D2_ISA {
 namespace {
 
-/// Adds what the lists of a window say: kPool x kPool places, each with kKernel x kKernel taps.
+/// Adds what the marked gradients of a window give: kPool x kPool places, each with kKernel x kKernel taps.
 template <int kPool, int kKernel, int kSide>
-static inline void add_window(const SparseEntry* entries, const std::int32_t* counts, std::int64_t room, const float* weights,
-                              Vec (&sums)[kSide][kSide]) {
+static inline void add_window(const std::uint32_t* marks, const float* dy, const float* weights, Vec (&sums)[kSide][kSide]) {
 #pragma GCC unroll 9
   for (int place = 0; place < kPool * kPool; ++place) {
-    const SparseEntry* list = entries + place * room;
-    for (std::int32_t n = 0; n < counts[place]; ++n) {
-      const Vec factor = splat(list[n].gradient);
-      const float* w = weights + list[n].offset;
+    for (std::uint32_t bits = marks[place]; bits != 0; bits &= bits - 1) {
+      const std::int64_t output = __builtin_ctz(bits);
+      const Vec factor = splat(dy[output]);
+      const float* w = weights + output * (kKernel * kKernel * kLanes);
 #pragma GCC unroll 3
       for (int p = 0; p < kKernel; ++p) {
 #pragma GCC unroll 3
@@ -27,16 +26,29 @@ static inline void add_window(const SparseEntry* entries, const std::int32_t* co
   }
 }
 
-/// A row of windows, for one vector of channels: all inputs under a window are in registers, of which those under the next window, too,
-/// stay there. `is_first`: nothing has been written yet.
-template <int kPool, int kKernel>
-void window_row(const SparseWindows& task, std::int64_t first, bool is_first, const float* weights, float* image) {
+/// A row of windows, for one vector of channels and 32 outputs.
+struct Row {
+  const std::uint32_t* marks;
+  const float* dy;
+  const float* weights;
+  float* image;
+  bool is_first;  ///< no row above has been written
+};
+
+/// All inputs under a window are in registers, of which those under the next window, too, stay there. kAdds: on top of what other outputs
+/// gave.
+template <int kPool, int kKernel, bool kAdds>
+void window_row(const SparseWindows& task, Row at) {
   constexpr int kSide = kPool + kKernel - 1, kKept = kKernel - 1;
   const std::int64_t row = task.image_row, column = task.channels;
+  float* image = at.image;
   Vec sums[kSide][kSide];
   const auto begin = [&](int j) {
 #pragma GCC unroll 5
-    for (int i = 0; i < kSide; ++i) sums[i][j] = is_first || i >= kKept ? Vec{} : load(image + i * row + j * column);
+    for (int i = 0; i < kSide; ++i) {
+      const bool is_new = !kAdds && (at.is_first || i >= kKept);
+      sums[i][j] = is_new ? Vec{} : load(image + i * row + j * column);
+    }
   };
   const auto end = [&](int j) {
 #pragma GCC unroll 5
@@ -44,10 +56,10 @@ void window_row(const SparseWindows& task, std::int64_t first, bool is_first, co
   };
 #pragma GCC unroll 5
   for (int j = 0; j < kKept; ++j) begin(j);
-  for (std::int64_t list = first; list < first + task.columns * kPool * kPool; list += kPool * kPool, image += kPool * column) {
+  for (std::int64_t window = 0; window < task.columns; ++window) {
 #pragma GCC unroll 5
     for (int j = kKept; j < kSide; ++j) begin(j);
-    add_window<kPool, kKernel>(task.lists.entries + list * task.lists.room, task.lists.counts + list, task.lists.room, weights, sums);
+    add_window<kPool, kKernel>(at.marks + window * kPool * kPool, at.dy + window * task.outputs, at.weights, sums);
 #pragma GCC unroll 5
     for (int j = 0; j < kPool; ++j) end(j);
 #pragma GCC unroll 5
@@ -55,18 +67,26 @@ void window_row(const SparseWindows& task, std::int64_t first, bool is_first, co
 #pragma GCC unroll 5
       for (int j = 0; j < kKept; ++j) sums[i][j] = sums[i][j + kPool];
     }
+    image += kPool * column;
   }
 #pragma GCC unroll 5
   for (int j = 0; j < kKept; ++j) end(j);
 }
 
+/// The outputs of a word at a time: their weights stay in the first-level cache.
 template <int kPool, int kKernel>
 void windows(const SparseWindows& task) {
-  const std::int64_t slice = task.outputs * kKernel * kKernel * kLanes;
+  constexpr std::int64_t kTaps = kKernel * kKernel, kPlaces = kPool * kPool;
   for (std::int64_t c = 0; c < task.channels; c += kLanes) {
-    const float* weights = task.weights + c / kLanes * slice;
-    for (std::int64_t i = 0; i < task.rows; ++i) {
-      window_row<kPool, kKernel>(task, i * task.columns * kPool * kPool, i == 0, weights, task.image + i * kPool * task.image_row + c);
+    for (std::int64_t output = 0; output < task.outputs; output += 32) {
+      for (std::int64_t i = 0; i < task.rows; ++i) {
+        const Row row{.marks = task.bits + (output / 32 * task.rows + i) * task.columns * kPlaces,
+                      .dy = task.dy + i * task.columns * task.outputs + output,
+                      .weights = task.weights + (c * task.outputs + output * kLanes) * kTaps,
+                      .image = task.image + i * kPool * task.image_row + c,
+                      .is_first = i == 0};
+        output > 0 ? window_row<kPool, kKernel, true>(task, row) : window_row<kPool, kKernel, false>(task, row);
+      }
     }
   }
 }

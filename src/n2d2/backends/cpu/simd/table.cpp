@@ -9,6 +9,7 @@ void add_accumulate(Simd& table);
 void add_pool(Simd& table);
 void add_sparse(Simd& table);
 void add_sparse_lists(Simd& table);
+void add_sparse_marks(Simd& table);
 void add_sparse_window(Simd& table);
 void add_sparse_pick(Simd& table);
 void add_transpose(Simd& table);
@@ -43,6 +44,7 @@ Simd make_table() {
   add_pool(table);
   add_sparse(table);
   add_sparse_lists(table);
+  add_sparse_marks(table);
   add_sparse_window(table);
   add_sparse_pick(table);
   add_transpose(table);

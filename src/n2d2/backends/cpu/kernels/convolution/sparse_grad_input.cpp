@@ -1,6 +1,6 @@
-// MaxPoolConvGradInput: a list per window and place in it, whose sum of patches of weights is added to the image. Where the registers
-// hold all inputs under a window, window by window; else the patches are walked through in slices of which those of all output channels
-// stay in the first-level cache.
+// MaxPoolConvGradInput: the gradients of each window and place in it give a sum of patches of weights, which is added to the image. Where
+// the registers hold all inputs under a window, window by window; else from lists, and the patches are walked through in slices of which
+// those of all output channels stay in the first-level cache.
 #include "n2d2/backends/cpu/kernels/convolution/sparse_convolution.h"
 #include "n2d2/backends/cpu/kernels/copies/strided_copy.h"
 #include "n2d2/backends/cpu/kernels/kernels.h"
@@ -44,7 +44,7 @@ struct ImageSums {
 
   std::int64_t channels() const { return s.conv.channels[1]; }
   ListMemory lists() const { return {s.pool.out_height * s.pool.out_width * s.window_places(), channels()}; }
-  std::int64_t weight_step() const { return by_windows ? s.conv.kernel[0] * s.conv.kernel[1] * simd().lanes : s.weights; }
+  std::int64_t memory_bytes() const { return by_windows ? (channels() + 31) / 32 * lists().keys * 4 : lists().bytes(); }
   /// Whether the windows' patches cover the image.
   bool writes_all() const {
     const std::int64_t rows = s.pool.out_height * s.pool.kernel[0] + s.conv.kernel[0] - 1;
@@ -54,14 +54,14 @@ struct ImageSums {
 
   void run(const SparseGradients& gradients, const float* weights, float* image, void* memory) const {
     if (!writes_all()) std::fill(image, image + s.image.floats(), 0.0F);
-    const SparseLists of_places = lists().cleared(memory);
-    simd().list_places(gradients, weight_step(), of_places);
-    by_windows ? add_windows(of_places, weights, image) : add_slices(of_places, weights, image);
+    by_windows ? add_windows(gradients, weights, image, memory) : add_slices(gradients, weights, image, memory);
   }
 
   /// Column by column: patches of neighbours lie one above the other and share no row, so that a sum in memory need not wait for the one
   /// before.
-  void add_slices(const SparseLists& of_places, const float* weights, float* image) const {
+  void add_slices(const SparseGradients& gradients, const float* weights, float* image, void* memory) const {
+    const SparseLists of_places = lists().cleared(memory);
+    simd().list_places(gradients, s.weights, of_places);
     const auto dot = simd().sparse_dot;
     const std::int64_t windows = s.pool.out_height * s.pool.out_width;
     for (const Slice& slice : slices) {
@@ -69,17 +69,20 @@ struct ImageSums {
         const std::int64_t window = i % s.pool.out_height * s.pool.out_width + i / s.pool.out_height;
         for (std::int64_t place = 0; place < s.window_places(); ++place) {
           const std::int64_t list = window * s.window_places() + place;
-          dot(of_places.entries + list * of_places.room, of_places.counts[list], slice.patch, weights + slice.weight,
+          dot(of_places.entries + list * of_places.room, of_places.counts[list], false, slice.patch, weights + slice.weight,
               image + s.windows[static_cast<std::size_t>(window)] + s.places[place] + slice.image);
         }
       }
     }
   }
 
-  void add_windows(const SparseLists& of_places, const float* weights, float* image) const {
+  void add_windows(const SparseGradients& gradients, const float* weights, float* image, void* memory) const {
+    auto* bits = static_cast<std::uint32_t*>(memory);
+    simd().mark_places(gradients, bits);
     simd().sparse_windows({.pool = static_cast<int>(s.pool.kernel[0]),
                            .kernel = static_cast<int>(s.conv.kernel[0]),
-                           .lists = of_places,
+                           .bits = bits,
+                           .dy = gradients.dy,
                            .rows = s.pool.out_height,
                            .columns = s.pool.out_width,
                            .weights = weights,
@@ -126,7 +129,7 @@ void prepare(Emitter& emit) {
   const auto work = std::make_shared<ImageSums>(ImageSums{sparse, slices_of(sparse), fits_windows(sparse)});
   const Operand weight = pack_weights(emit, *work), dx = emit.out();
   const PooledOperands pooled(emit);
-  const std::int64_t image_at = whole_lines(work->lists().bytes());
+  const std::int64_t image_at = whole_lines(work->memory_bytes());
   const Operand scratch = emit.scratch(image_at + sparse.image.bytes());
   emit.rows(
       [=](const Lane& lane) {

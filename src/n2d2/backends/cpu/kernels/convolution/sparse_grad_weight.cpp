@@ -16,13 +16,18 @@ using plan::Operand;
 /// What both kernels have: the sums in an order of their own, and where everything lies in the lane's scratch.
 struct WeightSums {
   Sparse s;
-  StridedCopy copy;  ///< of the sums to the gradient
+  std::int64_t group;                 ///< images that are added at a time
+  std::vector<std::int32_t> windows;  ///< as in Sparse, for all of them
+  StridedCopy copy;                   ///< of the sums to the gradient
   PooledOperands pooled;
   Operand x, dw, db, scratch;
   std::int64_t own_bytes, image_at, sums_bytes;
 
-  WeightSums(Emitter& emit, const Sparse& sparse, std::int64_t bytes, const std::vector<std::int64_t>& strides)
-      : s(sparse), pooled(emit), own_bytes(whole_lines(bytes)) {
+  WeightSums(Emitter& emit, const Sparse& sparse, std::int64_t images, std::int64_t bytes, const std::vector<std::int64_t>& strides)
+      : s(sparse), group(images), pooled(emit), own_bytes(whole_lines(bytes)) {
+    for (std::int64_t i = 0; i < group; ++i) {
+      for (const std::int32_t window : s.windows) windows.push_back(window + static_cast<std::int32_t>(i * image_step()));
+    }
     const ir::Value& gradient = *emit.node().output(0);
     copy = {gradient.shape(), strides, ir::strides_of(gradient.shape(), ir::order_of(gradient))};
     x = emit.in(2);
@@ -30,14 +35,16 @@ struct WeightSums {
     if (emit.node().outputs().size() > 1) db = emit.partial_out(1);
     sums_bytes = whole_lines(s.conv.channels[1] * s.weights * 4);
     image_at = own_bytes + sums_bytes;
-    scratch = emit.scratch(image_at + s.image.bytes(), true);
+    scratch = emit.scratch(image_at + group * s.image.bytes(), true);
   }
+  /// Floats between images of a group.
+  std::int64_t image_step() const { return s.image.is_needed() ? s.image.bytes() / 4 : s.conv.floats_in(); }
   std::vector<plan::Use> uses() const {
     std::vector<plan::Use> extra = {plan::writes(dw, Access::own), plan::writes(scratch, Access::own)};
     if (db) extra.push_back(plan::writes(db, Access::own));
     return extra;
   }
-  /// Calls add(memory, sums, gradients, image) for every image of the lane.
+  /// Calls add(memory, sums, gradients, images) for every group of images of the lane.
   template <class Add>
   void run(const Lane& lane, const Add& add) const {
     char* memory = scratch.own<char>(lane);
@@ -45,29 +52,39 @@ struct WeightSums {
     if (lane.is_first) {
       std::memset(sums, 0, static_cast<std::size_t>(sums_bytes));
       if (db) std::fill(db.own(lane), db.own(lane) + s.conv.channels[1], 0.0F);
-      s.image.clear(memory + image_at);
+      for (std::int64_t i = 0; i < group; ++i) s.image.clear(memory + image_at + i * s.image.bytes());
     }
-    for (std::int64_t row = 0; row < lane.rows * s.conv.rows_per_row; ++row) {
-      const float* image = s.image.fill(x.rows(lane) + row * s.conv.floats_in(), memory + image_at);
-      add(memory, sums, pooled.at(lane, s, row), image);
+    const std::int64_t rows = lane.rows * s.conv.rows_per_row;
+    for (std::int64_t row = 0; row < rows; row += group) {
+      const float* from = x.rows(lane) + row * s.conv.floats_in();
+      const float* images = s.image.fill(from, memory + image_at);
+      SparseGradients gradients = pooled.at(lane, s, row);
+      const std::int64_t count = std::min(group, rows - row);
+      for (std::int64_t i = 1; i < count; ++i) s.image.fill(from + i * s.conv.floats_in(), memory + image_at + i * s.image.bytes());
+      gradients.windows *= count;
+      add(memory, sums, gradients, images);
     }
     if (lane.is_last) copy.run(1, sums, dw.own(lane));
   }
 };
 
+constexpr std::int64_t kGroupFloats = 12288;  // of images: half as much again as the first-level cache, as they are read to and back
+
 void prepare_lists(Emitter& emit, const Sparse& s) {
-  const ListMemory memory_of_lists{s.conv.channels[1], static_cast<std::int64_t>(s.windows.size())};
-  const auto work = std::make_shared<WeightSums>(emit, s, memory_of_lists.bytes(), s.weight_strides());
+  const std::int64_t group = std::clamp<std::int64_t>(kGroupFloats / s.image.floats(), 1, 8);
+  const ListMemory memory_of_lists{s.conv.channels[1], group * static_cast<std::int64_t>(s.windows.size())};
+  const auto work = std::make_shared<WeightSums>(emit, s, group, memory_of_lists.bytes(), s.weight_strides());
   emit.summed_rows(
       [=](const Lane& lane) {
         const Sparse& sparse = work->s;
         const SparsePatch patch{sparse.conv.kernel[0], sparse.run(), sparse.image_row(), sparse.run()};
-        work->run(lane, [&](char* memory, float* sums, const SparseGradients& gradients, const float* image) {
+        work->run(lane, [&](char* memory, float* sums, const SparseGradients& gradients, const float* images) {
           if (work->db) simd().sum_gradients(gradients, work->db.own(lane));
           const SparseLists lists = memory_of_lists.cleared(memory);
-          simd().list_channels(gradients, sparse.windows.data(), sparse.places, lists);
-          for (std::int64_t c = 0; c < gradients.channels; ++c)
-            simd().sparse_dot(lists.entries + c * lists.room, lists.counts[c], patch, image, sums + c * sparse.weights);
+          simd().list_channels(gradients, work->windows.data(), sparse.places, lists);
+          for (std::int64_t c = 0; c < gradients.channels; ++c) {  // to and back: what was read last is still in the cache
+            simd().sparse_dot(lists.entries + c * lists.room, lists.counts[c], c % 2 == 1, patch, images, sums + c * sparse.weights);
+          }
         });
       },
       work->uses());
@@ -103,7 +120,7 @@ SparsePick pick_of(const Sparse& s) {
 void prepare_pick(Emitter& emit, const Sparse& s, const SparsePick& geometry) {
   const std::int64_t channels = s.conv.channels[1];
   const std::vector<std::int64_t> strides = {1, channels, s.run() * channels, s.conv.channels[0] * channels};
-  const auto work = std::make_shared<WeightSums>(emit, s, 0, strides);
+  const auto work = std::make_shared<WeightSums>(emit, s, 1, 0, strides);
   emit.summed_rows(
       [=](const Lane& lane) {
         SparsePick pick = geometry;
