@@ -242,7 +242,14 @@ void cross_entropy_grad(const CrossEntropyTask& t) {
 }
 
 double squared_error(const float* a, const float* b, std::int64_t n) {
-  return reduce(a, b, n, [](VecDouble u, VecDouble v) { return (u - v) * (u - v); });
+  Doubles total{};
+  for (std::int64_t i = 0; i < n; i += kLanes) {
+    const Vec error = i + kLanes <= n ? load(a + i) - load(b + i) : load_row(a + i, n - i) - load_row(b + i, n - i);
+    const Doubles wide = widen(error);
+    total.low += wide.low * wide.low;
+    total.high += wide.high * wide.high;
+  }
+  return sum(total.low + total.high);
 }
 
 }  // namespace
