@@ -213,6 +213,23 @@ TEST_CASE("3x3 taps by tiles of two and four rows and columns, and of both") {
   check_conv(more, "conv_grad_weight:winograd", true);
 }
 
+TEST_CASE(
+    "gradients of 3x3 taps by steps of two in tiles, of whole ones and not, with the second or the first input under the middle tap") {
+  for (const std::int64_t down : {0, 1, 2, 3}) {
+    for (const std::int64_t across : {0, 1}) {
+      for (const std::int64_t side : {13, 16, 22}) {
+        const std::int64_t pads_end[2] = {(side + down + 1) % 2, across == 1 ? 1 : side % 2};
+        const Conv conv = {18, 33, 1, {side, side + 1}, {3, 3}, {2, 2}, {down, across}, {pads_end[0], pads_end[1]}, {1, 1}};
+        check_conv(conv, side == 16 ? "conv_grad_input:winograd_strided" : "conv_grad_weight:winograd_strided", true);
+      }
+    }
+  }
+  const Conv large = {32, 64, 1, {66, 40}, {3, 3}, {2, 2}, {1, 0}, {0, 1}, {1, 1}};  // whose tiles are not multiplied in one go
+  check_conv(large, "conv_grad_weight:winograd_strided", true);
+  const Conv unread = {16, 16, 1, {16, 16}, {3, 3}, {2, 2}, {0, 0}, {0, 0}, {1, 1}};
+  check_conv(unread, "conv_grad_input:direct");
+}
+
 TEST_CASE("rounding errors do not grow with the channels") {
   for (const std::int64_t channels : {64, 256}) {
     const Conv conv = {channels, 64, 1, {8, 8}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}};
@@ -237,7 +254,7 @@ TEST_CASE("a weight's gradient of images that do not fit a block, and of many im
   check_conv({3, 40, 1, {45, 70}, {3, 3}, {1, 1}, {1, 1}, {1, 1}, {1, 1}}, "conv_grad_weight:outer");
   check_conv({8, 40, 1, {45, 70}, {3, 5}, {1, 1}, {1, 2}, {1, 2}, {1, 1}}, "conv_grad_weight:outer");
   check_conv({8, 24, 1, {45, 70}, {3, 3}, {2, 1}, {2, 4}, {1, 3}, {2, 3}}, "conv_grad_weight:outer");
-  check_conv({64, 64, 1, {23, 24}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}}, "conv_grad_weight:outer");
+  check_conv({72, 64, 1, {23, 24}, {3, 3}, {2, 2}, {1, 1}, {1, 1}, {1, 1}}, "conv_grad_weight:outer");
   check_conv({12, 20, 1, {4, 4}, {4, 4}, {1, 1}, {0, 0}, {0, 0}, {1, 1}}, "conv_grad_weight:outer");
 }
 

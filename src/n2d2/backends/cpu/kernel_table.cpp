@@ -8,9 +8,11 @@ const std::vector<plan::KernelEntry>& kernel_table() {
   static const std::vector<plan::KernelEntry> table = [] {
     std::vector<plan::KernelEntry> all;
     for (const auto family : {depthwise_kernels,
+                              winograd_strided_grad_input_kernels,
                               direct_convolution_kernels,
                               convolution_pool_kernels,
                               winograd_grad_weight_kernels,
+                              winograd_strided_grad_weight_kernels,
                               outer_convolution_kernels,
                               convolution_kernels,
                               sparse_grad_weight_kernels,

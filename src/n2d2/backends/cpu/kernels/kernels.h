@@ -16,6 +16,8 @@ Kernels sparse_grad_weight_kernels();
 Kernels sparse_grad_input_kernels();
 Kernels depthwise_kernels();
 Kernels winograd_grad_weight_kernels();
+Kernels winograd_strided_grad_input_kernels();
+Kernels winograd_strided_grad_weight_kernels();
 Kernels outer_convolution_kernels();
 Kernels gemm_kernels();
 Kernels matmul_kernels();

@@ -20,7 +20,7 @@ struct Whole {
   static constexpr int kWidth = kLanes;
   static Vec multiply_add(Vec a, Vec b, Vec c) { return fma(a, b, c); }
   static Vec load_some(const float* p, int n) { return load_part(p, n); }
-  static void add(Vec v, float* to) { store(to, load(to) + v); }
+  static void put(Vec v, float* to, bool starts) { store(to, starts ? v : load(to) + v); }
 };
 #if defined(__AVX512F__)
 /// For at most eight columns: processors that work on 256 bits at a time lose nothing on it.
@@ -30,7 +30,10 @@ struct Half {
   static constexpr int kWidth = 8;
   static Type multiply_add(Type a, Type b, Type c) { return _mm256_fmadd_ps(a, b, c); }
   static Type load_some(const float* p, int n) { return _mm256_maskz_loadu_ps(static_cast<__mmask8>((1U << n) - 1U), p); }
-  static void add(Type v, float* to) { *reinterpret_cast<Anywhere*>(to) += v; }
+  static void put(Type v, float* to, bool starts) {
+    Anywhere& at = *reinterpret_cast<Anywhere*>(to);
+    at = starts ? v : at + v;
+  }
 };
 #endif
 
@@ -65,7 +68,7 @@ void tile(const OuterTask& t, const float* a, const float* b, int last, float* s
 #pragma GCC unroll 28
     for (int i = 0; i < kRun; ++i) {
 #pragma GCC unroll 2
-      for (int j = 0; j < kVecs; ++j) V::add(total[g][i][j], sums + g * t.sums_group + i * t.sums_row + j * V::kWidth);
+      for (int j = 0; j < kVecs; ++j) V::put(total[g][i][j], sums + g * t.sums_group + i * t.sums_row + j * V::kWidth, t.starts);
     }
   }
 }

@@ -16,6 +16,7 @@
 #include "n2d2/backends/cpu/simd/softmax.h"
 #include "n2d2/backends/cpu/simd/unary.h"
 #include "n2d2/backends/cpu/simd/winograd.h"
+#include "n2d2/backends/cpu/simd/winograd_strided.h"
 
 namespace n2d2::solvers {
 struct UpdateArguments;
@@ -117,13 +118,15 @@ struct OuterSide {
   std::int64_t width, image, row, pixel;
 };
 /// sums[g,i,j] += sum over images, rows, pixels of a[g,i] b[j], where group g of a lies a_group floats behind group g - 1. Rows of the
-/// sums are `sums_row` floats apart and are written as whole vectors: what lies behind column b.width may hold anything.
+/// sums are `sums_row` floats apart and are written as whole vectors: what lies behind column b.width may hold anything. `starts`: nothing
+/// is there yet, the sums are written instead.
 struct OuterTask {
   OuterSide a, b;
   std::int64_t images, rows, pixels;
   float* sums;
   std::int64_t sums_row;
   std::int64_t groups, a_group, sums_group;
+  bool starts = false;
 };
 
 /// Blocks of `inputs` runs of `inner` floats become blocks of `outputs` runs: the sum of weights[k] * run indices[k], k from offsets[i]
@@ -226,6 +229,8 @@ struct Simd {
   ConvBodies conv;
   // simd/winograd.cpp, winograd_weights.cpp
   WinogradBodies winograd[2][2];  ///< by whether a tile has four rows and columns of outputs, or two
+  // simd/winograd_strided.cpp
+  WinogradStridedBodies winograd_strided;
   // simd/normalize.cpp, layer_norm.cpp, softmax.cpp, average.cpp
   NormalizeBodies normalize;
   LayerNormBodies layer_norm;

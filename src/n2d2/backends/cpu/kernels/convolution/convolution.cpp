@@ -201,6 +201,20 @@ PackedWeight pack_weight(Emitter& emit, std::size_t input, const Desc& own, cons
   return {packed, chosen};
 }
 
+void write_taps(const float* const (&taps)[9], const Convolution& conv, std::int64_t row, const std::int64_t (&strides)[4], float* to) {
+  constexpr std::int64_t kOutputs = 16;  // a cache line of the sums at a time
+  for (std::int64_t first = 0; first < conv.channels[1]; first += kOutputs) {
+    const std::int64_t count = std::min(kOutputs, conv.channels[1] - first);
+    for (std::int64_t c = 0; c < conv.channels[0]; ++c) {
+      for (std::int64_t tap = 0; tap < 9; ++tap) {
+        const float* from = taps[tap] + c * row + first;
+        float* weight = to + first * strides[0] + c * strides[1] + tap / 3 * strides[2] + tap % 3 * strides[3];
+        for (std::int64_t o = 0; o < count; ++o) weight[o * strides[0]] = from[o];
+      }
+    }
+  }
+}
+
 std::string refuses_order(const ir::Value& value) {
   if (!value.is_batched()) return "activations must have a batch axis";
   std::vector<int> channels_last(static_cast<std::size_t>(value.rank()));

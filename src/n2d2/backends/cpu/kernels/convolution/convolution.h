@@ -54,6 +54,10 @@ struct PackedWeight {
 /// `chosen` is the format the largest primitive wants.
 PackedWeight pack_weight(plan::Emitter& emit, std::size_t input, const onednn::Desc& own, const onednn::Desc& chosen);
 
+/// Writes the gradients of 3x3 taps, each [input, output] with `row` floats from input to input, in the order of the parameter, whose axes
+/// are `strides` floats apart.
+void write_taps(const float* const (&taps)[9], const Convolution& conv, std::int64_t row, const std::int64_t (&strides)[4], float* to);
+
 /// Why activations of this order cannot be used, or an empty text.
 std::string refuses_order(const ir::Value& value);
 /// Why activations cannot be used, or an empty text: they must be images in two dimensions for our own kernels, and channels-last.

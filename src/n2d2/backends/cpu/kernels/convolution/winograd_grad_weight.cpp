@@ -59,30 +59,32 @@ struct WinogradGradWeight {
     float* gradients = inputs + bodies->places() * in_place();
     float* zeros = gradients + bodies->places() * out_place();
     float* bias = db ? db.own(lane) : nullptr;
+    const std::int64_t images = lane.rows * conv.rows_per_row;
+    bool starts = lane.is_first;
     if (lane.is_first) {
-      std::fill(sums, sums + bodies->places() * sum_floats(), 0.0F);
+      if (images == 0) std::fill(sums, sums + bodies->places() * sum_floats(), 0.0F);
       if (bias != nullptr) std::fill(bias, bias + conv.channels[1], 0.0F);
       std::fill_n(zeros, image.row_floats(), 0.0F);
     }
     std::int64_t tiles = 0;
-    for (std::int64_t i = 0; i < lane.rows * conv.rows_per_row; ++i) {
+    for (std::int64_t i = 0; i < images; ++i) {
       const float* from = x.rows(lane) + i * conv.floats_in();
       const float* dy_image = dy.rows(lane) + i * conv.floats_out();
       if (bias != nullptr) simd().sum_rows(dy_image, conv.output[0] * conv.output[1], conv.channels[1], bias);
       for (std::int64_t row = 0; row < down; ++row, tiles += across) {
-        if (tiles == most) add(sums, inputs, gradients, std::exchange(tiles, 0));
+        if (tiles == most) add(sums, inputs, gradients, std::exchange(tiles, 0), std::exchange(starts, false));
         const std::int64_t first = row * bodies->outputs[0];
         bodies->input_tiles(image.under(from, first, 0, zeros), across, inputs + tiles * in, in_place());
         bodies->gradient_tiles(dy_image + first * conv.output[1] * conv.channels[1], conv.output[0] - first, conv.output[1],
                                conv.channels[1], gradients + tiles * out, out_place());
       }
     }
-    if (tiles > 0) add(sums, inputs, gradients, tiles);
+    if (tiles > 0) add(sums, inputs, gradients, tiles, starts);
     if (lane.is_last) write(sums, dw.own(lane));
   }
 
  private:
-  void add(float* sums, const float* inputs, const float* gradients, std::int64_t tiles) const {
+  void add(float* sums, const float* inputs, const float* gradients, std::int64_t tiles, bool starts) const {
     for (std::int64_t place = 0; place < bodies->places(); ++place) {
       simd().outer({.a = {inputs + place * in_place(), conv.channels[0], 0, 0, in},
                     .b = {gradients + place * out_place(), conv.channels[1], 0, 0, out},
@@ -93,22 +95,15 @@ struct WinogradGradWeight {
                     .sums_row = out,
                     .groups = 1,
                     .a_group = 0,
-                    .sums_group = 0});
+                    .sums_group = 0,
+                    .starts = starts});
     }
   }
   void write(float* sums, float* to) const {
-    constexpr std::int64_t kOutputs = 16;  // a cache line of the sums at a time
     bodies->taps(sums, sum_floats());
-    for (std::int64_t first = 0; first < conv.channels[1]; first += kOutputs) {
-      const std::int64_t count = std::min(kOutputs, conv.channels[1] - first);
-      for (std::int64_t c = 0; c < conv.channels[0]; ++c) {
-        for (std::int64_t tap = 0; tap < 9; ++tap) {
-          const float* from = sums + tap * sum_floats() + c * out + first;
-          float* weight = to + first * strides[0] + c * strides[1] + tap / 3 * strides[2] + tap % 3 * strides[3];
-          for (std::int64_t o = 0; o < count; ++o) weight[o * strides[0]] = from[o];
-        }
-      }
-    }
+    const float* taps[9];
+    for (std::int64_t tap = 0; tap < 9; ++tap) taps[tap] = sums + tap * sum_floats();
+    write_taps(taps, conv, out, strides, to);
   }
 };
 
