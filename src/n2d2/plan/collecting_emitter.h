@@ -39,7 +39,7 @@ class CollectingEmitter final : public Emitter {
 
  private:
   /// A copy that lanes make for themselves costs each the work of all, but no cache line of it has to come from another core.
-  static constexpr std::int64_t kMostPackedOwn = 512 * 1024;
+  static constexpr std::int64_t kMostPackedOwn = 1024 * 1024;
 
   std::vector<PlannedStep>& program() { return node().phase() == ir::Phase::forward ? forward : backward; }
   PlannedStep& add(std::vector<PlannedStep>& program, std::vector<Use> uses, Run run);

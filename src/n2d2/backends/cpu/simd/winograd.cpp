@@ -5,6 +5,7 @@
 #include "n2d2/backends/cpu/simd/max_place.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/backends/cpu/simd/winograd_close.h"
+#include "n2d2/backends/cpu/simd/winograd_columns.h"
 #include "n2d2/backends/cpu/simd/winograd_equals.h"
 #include "n2d2/backends/cpu/simd/winograd_lines.h"
 
@@ -13,10 +14,19 @@ namespace {
 
 static inline std::int64_t whole_vectors(std::int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
 
-template <class Rows, class Columns>
-void input_tiles(const WinogradInput& input, std::int64_t tiles, float* to, std::int64_t place) {
+/// Numbers of tiles in order [places, tile, channel].
+struct InOrder {
+  float* first;
+  std::int64_t place, stride, column_places;
+  float* at(std::int64_t tile, std::int64_t c) const { return first + tile * stride + c; }
+  std::int64_t row() const { return column_places * place; }
+  std::int64_t column() const { return place; }
+};
+
+/// Transforms a row of tiles and puts them where `put` says.
+template <class Rows, class Columns, class Put>
+static inline void transform_inputs(const WinogradInput& input, std::int64_t tiles, const Put& put) {
   constexpr int kDown = Rows::kSide, kAcross = Columns::kSide, kStep = Columns::kOutputs;
-  const std::int64_t stride = whole_vectors(input.channels);
   for (std::int64_t c = 0; c < input.channels; c += kLanes) {
     const int part = input.channels - c < kLanes ? static_cast<int>(input.channels - c) : kLanes;
     Vec t[kDown][kAcross];  // transformed along the columns; the last two are the next tile's first
@@ -44,16 +54,21 @@ void input_tiles(const WinogradInput& input, std::int64_t tiles, float* to, std:
       }
 #pragma GCC unroll 4
       for (int j = 2; j < kAcross; ++j) column(j, tile * kStep + j);
-      float* const first = to + tile * stride + c;
+      float* const first = put.at(tile, c);
 #pragma GCC unroll 6
       for (int i = 0; i < kDown; ++i) {
         Vec line[kAcross];
         Columns::inputs(t[i], line);
 #pragma GCC unroll 6
-        for (int j = 0; j < kAcross; ++j) store(first + (i * kAcross + j) * place, line[j]);
+        for (int j = 0; j < kAcross; ++j) store(first + i * put.row() + j * put.column(), line[j]);
       }
     }
   }
+}
+
+template <class Rows, class Columns>
+void input_tiles(const WinogradInput& input, std::int64_t tiles, float* to, std::int64_t place) {
+  transform_inputs<Rows, Columns>(input, tiles, InOrder{to, place, whole_vectors(input.channels), Columns::kSide});
 }
 
 /// A tile's outputs, before the bias, for one vector of channels to a max-pool's windows; `left` columns of outputs are there, all of the
@@ -83,119 +98,104 @@ static inline void put_pooled(const WinogradRow& row, const Vec (&out)[kRows][kC
   }
 }
 
-/// One vector of channels of a tile from its products to y, and argmax, from the tile's first on.
-template <class Rows, class Columns, bool kWhole>
-static inline void output_tile(const WinogradRow& row, const float* products, std::int64_t place, Vec bias, std::int64_t left, float* y,
-                               std::uint64_t equals, std::uint8_t* argmax, int part) {
-  const auto get = [&](int i, int j) { return load(products + (i * Columns::kSide + j) * place); };
+/// One vector of channels of a tile, before the bias, to y, and argmax, from the tile's first on.
+template <bool kWhole, int kRows, int kColumns>
+static inline void put_tile(const WinogradRow& row, Vec (&out)[kRows][kColumns], Vec bias, std::int64_t left, float* y,
+                            std::uint64_t equals, std::uint8_t* argmax, int part) {
   if (argmax != nullptr) {
-    Vec out[Rows::kOutputs][Columns::kOutputs];
-    along_both(Rows::outputs, Columns::outputs, get, [&](int i, int j, Vec value) { out[i][j] = value; });
     if (equals != 0) settle_equals(equals, out);
     return put_pooled<kWhole>(row, out, bias, left, equals != 0, y, argmax, part);
   }
   const Vec least = splat(row.relu ? 0.0F : -__builtin_inff());
-  along_both(Rows::outputs, Columns::outputs, get, [&](int i, int j, Vec value) {
-    if (!kWhole && (i >= row.rows || j >= left)) return;
-    float* to = y + i * row.y_row + j * row.channels;
-    value = bias + value;
-    value = value <= least ? least : value;  // NaN stays
-    part == kLanes ? store(to, value) : store_part(to, part, value);
-  });
+#pragma GCC unroll 4
+  for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 4
+    for (int j = 0; j < kColumns; ++j) {
+      if (!kWhole && (i >= row.rows || j >= left)) continue;
+      float* const to = y + i * row.y_row + j * row.channels;
+      const Vec sum = bias + out[i][j], value = sum <= least ? least : sum;  // NaN stays
+      part == kLanes ? store(to, value) : store_part(to, part, value);
+    }
+  }
 }
 
-template <class Rows, class Columns>
-void output_tiles(const WinogradRow& row, const float* products, std::int64_t place) {
+/// Outputs of a row of tiles; products(tile, channel, out) makes those of one vector of channels.
+template <class Rows, class Columns, class Products>
+static inline void put_tiles(const WinogradRow& row, const Products& products) {
   constexpr int kOutputs = Columns::kOutputs;
-  const std::int64_t stride = whole_vectors(row.channels);
   const std::int64_t step = (row.argmax != nullptr ? kOutputs / 2 : kOutputs) * row.channels;  // of y, from tile to tile
   for (std::int64_t left = row.columns, tile = 0; left > 0; left -= kOutputs, ++tile) {
     const std::uint64_t equals = row.equals == nullptr ? 0 : row.equals[tile];
     const bool is_whole = left >= kOutputs && row.rows >= Rows::kOutputs;
     for (std::int64_t c = 0; c < row.channels; c += kLanes) {
       const int part = row.channels - c < kLanes ? static_cast<int>(row.channels - c) : kLanes;
-      Vec bias{};
+      Vec bias{}, out[Rows::kOutputs][kOutputs];
       if (row.bias != nullptr) bias = part == kLanes ? load(row.bias + c) : load_part(row.bias + c, part);
-      const float* const from = products + tile * stride + c;
+      products(tile, c, out);
       float* const y = row.y + tile * step + c;
       std::uint8_t* const argmax = row.argmax == nullptr ? nullptr : row.argmax + tile * step + c;
       if (is_whole) {
-        output_tile<Rows, Columns, true>(row, from, place, bias, left, y, equals, argmax, part);
+        put_tile<true>(row, out, bias, left, y, equals, argmax, part);
       } else {
-        output_tile<Rows, Columns, false>(row, from, place, bias, left, y, equals, argmax, part);
+        put_tile<false>(row, out, bias, left, y, equals, argmax, part);
       }
     }
   }
+}
+
+template <class Rows, class Columns>
+void output_tiles(const WinogradRow& row, const float* products, std::int64_t place) {
+  const std::int64_t stride = whole_vectors(row.channels);
+  put_tiles<Rows, Columns>(row, [=](std::int64_t tile, std::int64_t c, Vec(&out)[Rows::kOutputs][Columns::kOutputs]) {
+    const float* const from = products + tile * stride + c;
+    along_both(
+        Rows::outputs, Columns::outputs, [=](int i, int j) { return load(from + (i * Columns::kSide + j) * place); },
+        [&](int i, int j, Vec value) { out[i][j] = value; });
+  });
 }
 
 #if defined(__AVX512F__)
-// One vector of channels on both sides: all that a few tiles need stays in the first-level cache, and products are transformed back
-// across before they leave the registers.
-template <class Columns>
-constexpr int kFewTiles = 24 / Columns::kSide;  // sums of a row of places, and a vector of weights of each, fit the registers
-
-/// From tiles next to each other, at `x` in order [places, tile, channel], to their columns: [rows of places, outputs, tile, channel].
-template <class Columns, int kCount>
-void few_products(int rows, const float* x, const float* weights, float* to) {
-  constexpr int kSide = Columns::kSide, kOutputs = Columns::kOutputs, kPlace = kLanes * kLanes + WinogradBodies::kPlaceGap;
-  for (int row = 0; row < rows; ++row, x += kSide * kCount * kLanes, weights += kSide * kPlace, to += kOutputs * kCount * kLanes) {
-    Vec sums[kCount][kSide] = {};
-    for (int k = 0; k < kLanes; ++k) {
-#pragma GCC unroll 6
-      for (int j = 0; j < kSide; ++j) {
-        const Vec weight = load(weights + j * kPlace + k * kLanes);
-#pragma GCC unroll 6
-        for (int i = 0; i < kCount; ++i) sums[i][j] = fma(splat(x[(j * kCount + i) * kLanes + k]), weight, sums[i][j]);
-      }
-    }
-#pragma GCC unroll 6
-    for (int i = 0; i < kCount; ++i) {
-      Vec line[kOutputs];
-      Columns::outputs(sums[i], line);
-#pragma GCC unroll 4
-      for (int j = 0; j < kOutputs; ++j) store(to + (j * kCount + i) * kLanes, line[j]);
-    }
-  }
+template <class Rows, class Columns>
+void input_groups(const WinogradInput& input, std::int64_t tiles, std::int64_t first, float* to, std::int64_t row) {
+  transform_inputs<Rows, Columns>(input, tiles, InGroups<Columns>{to, first, row, whole_vectors(input.channels) / kLanes});
 }
 
-/// The columns of one tile, `count` tiles being there, to outputs.
 template <class Rows, class Columns>
-static inline void few_finish(const WinogradRow& row, const float* columns, std::int64_t count, float* y, std::int64_t left) {
-  constexpr int kOutputs = Columns::kOutputs, kSide = Rows::kSide;
-  const Vec bias = row.bias == nullptr ? Vec{} : load(row.bias);
-  for (std::int64_t j = 0; j < kOutputs && j < left; ++j, y += kLanes) {
-    Vec line[kSide], out[Rows::kOutputs];
-#pragma GCC unroll 6
-    for (int i = 0; i < kSide; ++i) line[i] = load(columns + (kOutputs * i + j) * count * kLanes);
-    Rows::outputs(line, out);
+void column_outputs(const WinogradRow& row, const float* columns, std::int64_t vector) {
+  put_tiles<Rows, Columns>(row, [=](std::int64_t tile, std::int64_t c, Vec(&out)[Rows::kOutputs][Columns::kOutputs]) {
+    const float* const from = columns + c / kLanes * vector + tile * kColumnFloats<Rows, Columns>;
 #pragma GCC unroll 4
-    for (int i = 0; i < Rows::kOutputs; ++i) {
-      if (i >= row.rows) break;
-      const Vec value = bias + out[i];
-      store(y + i * row.y_row, row.relu ? (value <= Vec{} ? Vec{} : value) : value);
+    for (int j = 0; j < Columns::kOutputs; ++j) {
+      Vec line[Rows::kSide], made[Rows::kOutputs];
+#pragma GCC unroll 6
+      for (int i = 0; i < Rows::kSide; ++i) line[i] = load(from + (i * Columns::kOutputs + j) * kLanes);
+      Rows::outputs(line, made);
+#pragma GCC unroll 4
+      for (int i = 0; i < Rows::kOutputs; ++i) out[i][j] = made[i];
     }
-  }
+  });
 }
 
 template <class Rows, class Columns>
 void run_few(const WinogradRow& row, const WinogradInput& input, float* scratch) {
-  using Products = void (*)(int, const float*, const float*, float*);
-  constexpr int kOutputs = Columns::kOutputs, kPlaces = Rows::kSide * Columns::kSide, kMost = kFewTiles<Columns>;
-  constexpr int kFive = kMost < 5 ? kMost : 5, kSix = kMost < 6 ? kMost : 6;  // the others are not used
-  constexpr Products kProducts[] = {few_products<Columns, 1>, few_products<Columns, 2>,     few_products<Columns, 3>,
-                                    few_products<Columns, 4>, few_products<Columns, kFive>, few_products<Columns, kSix>};
-  const std::int64_t across = (row.columns + kOutputs - 1) / kOutputs, groups = (across + kMost - 1) / kMost;
+  constexpr int kMost = kGroup<Columns>, kRow = Columns::kSide * kMost * kLanes;
+  const std::int64_t across = (row.columns + Columns::kOutputs - 1) / Columns::kOutputs, groups = (across + kMost - 1) / kMost;
   for (std::int64_t group = 0; group < groups; ++group) {
     const std::int64_t first = across * group / groups, count = across * (group + 1) / groups - first;
-    float* const products = scratch + kPlaces * count * kLanes;
-    WinogradInput part = input;
-    part.first += kOutputs * first;
-    input_tiles<Rows, Columns>(part, count, scratch, count * kLanes);
-    kProducts[count - 1](Rows::kSide, scratch, row.weights, products);
-    for (std::int64_t i = 0; i < count; ++i) {
-      const std::int64_t column = kOutputs * (first + i);
-      few_finish<Rows, Columns>(row, products + i * kLanes, count, row.y + column * kLanes, row.columns - column);
+    const std::int64_t column = Columns::kOutputs * first;
+    float* const columns = scratch + Rows::kSide * kRow;
+    WinogradInput inputs = input;
+    inputs.first += column;
+    WinogradRow outputs = row;
+    outputs.columns = row.columns - column < Columns::kOutputs * count ? row.columns - column : Columns::kOutputs * count;
+    outputs.y += column * row.channels;
+    input_groups<Rows, Columns>(inputs, count, 0, scratch, kRow);
+    for (int i = 0; i < Rows::kSide; ++i) {
+      GroupBodies<Rows, Columns, FewWeightSteps>::kAll[count - 1](scratch + i * kRow, kLanes,
+                                                                  row.weights + i * Columns::kSide * FewWeightSteps::place, {}, false,
+                                                                  columns + i * Columns::kOutputs * kLanes);
     }
+    column_outputs<Rows, Columns>(outputs, columns, 0);
   }
 }
 #endif
@@ -208,8 +208,12 @@ void add_to(WinogradBodies& bodies) {
   bodies.find_equals = find_equals<Rows, Columns>;
   bodies.output_tiles = output_tiles<Rows, Columns>;
 #if defined(__AVX512F__)
+  bodies.group = kGroup<Columns>;
+  bodies.input_groups = input_groups<Rows, Columns>;
+  bodies.sum_columns = sum_columns<Rows, Columns>;
+  bodies.column_outputs = column_outputs<Rows, Columns>;
   bodies.run_few = run_few<Rows, Columns>;
-  bodies.few_scratch_floats = (bodies.places() + Rows::kSide * Columns::kOutputs) * kFewTiles<Columns> * kLanes;
+  bodies.few_scratch_floats = (bodies.places() + Rows::kSide * Columns::kOutputs) * kGroup<Columns> * kLanes;
 #endif
 }
 

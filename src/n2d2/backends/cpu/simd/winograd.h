@@ -38,6 +38,17 @@ struct WinogradRow {
   WinogradClose* close = nullptr;         ///< with argmax: takes the windows that are to be settled; null: none are
 };
 
+/// Products of some tiles, transformed back across: columns of outputs for each row of places.
+struct WinogradColumns {
+  const float* x = nullptr;  ///< as input_groups() wrote them
+  std::int64_t x_row = 0;    ///< floats between rows of places
+  std::int64_t tiles = 0, inputs = 0, channels = 0;
+  const float* weights = nullptr;  ///< as WinogradBodies::pack wrote them
+  std::int64_t weight_place = 0;   ///< floats between places
+  float* to = nullptr;             ///< [vector of channels, tile, rows of places, columns of outputs, channel]
+  std::int64_t to_vector = 0;      ///< floats between vectors of channels
+};
+
 /// Tiles of some rows and columns of outputs, each from two rows and columns more of inputs, and as many places.
 /// Tiles of numbers at their places are written as [places, tile, channel]: `place` floats between places, whole vectors of channels.
 struct WinogradBodies {
@@ -61,6 +72,16 @@ struct WinogradBodies {
   /// ConvBodies::run wants them, weight_place() floats after those of the place before.
   void (*pack)(const ConvWeights& weights, std::int64_t first, std::int64_t end, float* packed) = nullptr;
   std::int64_t (*weight_place)(std::int64_t inputs, std::int64_t channels) = nullptr;
+
+  // The same where products of several places stay in the registers until they are transformed back across; null, and no group, if the
+  // instruction set has no such bodies. Weights are in panels of two whole vectors.
+  std::int64_t group = 0;  ///< tiles that are multiplied together
+  /// One row of tiles of inputs, from tile `first` on, in order [rows of places, group, vector of channels, columns of places, tile of the
+  /// group, channel]: `row` floats between rows of places.
+  void (*input_groups)(const WinogradInput& input, std::int64_t tiles, std::int64_t first, float* to, std::int64_t row) = nullptr;
+  void (*sum_columns)(const WinogradColumns& task) = nullptr;
+  /// Columns of a row of tiles to outputs; `vector`: see WinogradColumns::to_vector.
+  void (*column_outputs)(const WinogradRow& row, const float* columns, std::int64_t vector) = nullptr;
 
   /// All of a row of tiles in one go where one vector takes the channels on both sides; null if the instruction set has no such body.
   void (*run_few)(const WinogradRow& row, const WinogradInput& input, float* scratch) = nullptr;

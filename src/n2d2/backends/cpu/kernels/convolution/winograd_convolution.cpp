@@ -3,7 +3,7 @@
 namespace n2d2::cpu {
 namespace {
 
-constexpr std::int64_t kFloats = 96 * 1024;       // of all places that are multiplied in one go: the second-level cache takes them
+constexpr std::int64_t kFloats = 144 * 1024;      // of all places that are multiplied in one go: the second-level cache takes them
 constexpr std::int64_t kLeastTiles = 14;          // of these: weights are used often enough
 constexpr std::int64_t kMostWeights = 256 * 256;  // of tiles of 4x4: beyond, 36 places of them leave the caches
 constexpr std::int64_t kMostMixed = 64 * 64;      // of tiles of both sizes: beyond, 100 places of them do
@@ -59,7 +59,8 @@ void WinogradConvolution::add_region(const WinogradBodies& bodies, plan::Range r
   if (rows.size() == 0 || columns.size() == 0) return;
   const std::int64_t across = bodies.tiles(1, columns.size());
   const std::int64_t tiles = std::max(kLeastTiles, kFloats / (bodies.places() * (in_ + out_)));
-  regions_.push_back({&bodies, rows, columns, across, std::max<std::int64_t>(1, tiles / across), weight_floats_});
+  const bool in_groups = bodies.group > 0 && simd().conv.panel(channels_) == 2 * simd().lanes;
+  regions_.push_back({&bodies, rows, columns, across, std::max<std::int64_t>(1, tiles / across), weight_floats_, in_groups});
   weight_floats_ += bodies.places() * bodies.weight_place(image_.channels, channels_);
 }
 
@@ -67,11 +68,24 @@ void WinogradConvolution::pack(const ConvWeights& weights, std::int64_t first, s
   for (const Region& region : regions_) region.bodies->pack(weights, first, end, packed + region.weights);
 }
 
-std::int64_t WinogradConvolution::in_place(const Region& region) const {
-  return region.most * region.across * in_ + WinogradBodies::kPlaceGap;
+/// From place to place, or from one row of places to the next.
+std::int64_t WinogradConvolution::in_step(const Region& region) const {
+  const WinogradBodies& bodies = *region.bodies;
+  if (!region.in_groups) return region.most_tiles() * in_ + WinogradBodies::kPlaceGap;
+  return (region.most_tiles() + bodies.group - 1) / bodies.group * bodies.group * (bodies.outputs[1] + 2) * in_ + WinogradBodies::kPlaceGap;
 }
-std::int64_t WinogradConvolution::out_place(const Region& region) const {
-  return region.most * region.across * out_ + WinogradBodies::kPlaceGap;
+std::int64_t WinogradConvolution::in_floats(const Region& region) const {
+  return in_step(region) * (region.in_groups ? region.bodies->outputs[0] + 2 : region.bodies->places());
+}
+
+/// From place to place, or from one vector of columns to the next.
+std::int64_t WinogradConvolution::out_step(const Region& region) const {
+  const WinogradBodies& bodies = *region.bodies;
+  if (!region.in_groups) return region.most_tiles() * out_ + WinogradBodies::kPlaceGap;
+  return region.most_tiles() * (bodies.outputs[0] + 2) * bodies.outputs[1] * simd().lanes;
+}
+std::int64_t WinogradConvolution::out_floats(const Region& region) const {
+  return out_step(region) * (region.in_groups ? out_ / simd().lanes : region.bodies->places());
 }
 
 bool WinogradConvolution::is_few(const Region& region) const {
@@ -80,7 +94,7 @@ bool WinogradConvolution::is_few(const Region& region) const {
 
 /// Of a go, to whole vectors; equals, and windows that are to be settled, lie behind.
 std::int64_t WinogradConvolution::tile_floats(const Region& region) const {
-  return whole_vectors(std::max(region.bodies->few_scratch_floats, region.bodies->places() * (in_place(region) + out_place(region))));
+  return whole_vectors(std::max(region.bodies->few_scratch_floats, in_floats(region) + out_floats(region)));
 }
 
 /// Of a max-pool in a row of tiles, all channels.
@@ -91,7 +105,7 @@ std::int64_t WinogradConvolution::most_windows(const Region& region) const {
 std::int64_t WinogradConvolution::scratch_floats() const {
   std::int64_t most = 0;
   for (const Region& region : regions_) {
-    most = std::max(most, tile_floats(region) + 2 * region.most * region.across + most_windows(region));
+    most = std::max(most, tile_floats(region) + 2 * region.most_tiles() + most_windows(region));
   }
   return whole_vectors(image_.row_floats()) + most;
 }
@@ -138,37 +152,63 @@ void WinogradConvolution::add_image(const Task& task, const Region& region, cons
     }
     if (pending.count == region.most) finish(task, region, pending);
     if (pending.equals != nullptr) region.bodies->find_equals(input, region.across, pending.equals + pending.count * region.across);
-    region.bodies->input_tiles(input, region.across, pending.tiles + pending.count++ * region.across * in_, in_place(region));
+    const std::int64_t first = pending.count++ * region.across;
+    if (region.in_groups) {
+      region.bodies->input_groups(input, region.across, first, pending.tiles, in_step(region));
+    } else {
+      region.bodies->input_tiles(input, region.across, pending.tiles + first * in_, in_step(region));
+    }
   }
 }
 
-/// Multiplies what is pending, and writes outputs.
-void WinogradConvolution::finish(const Task& task, const Region& region, Pending& pending) const {
+void WinogradConvolution::multiply(const Task& task, const Region& region, const Pending& pending, float* products) const {
   const WinogradBodies& bodies = *region.bodies;
   const std::int64_t no_run = 0, tiles = pending.count * region.across, weight_place = bodies.weight_place(image_.channels, channels_);
-  float* const products = pending.tiles + bodies.places() * in_place(region);
+  if (region.in_groups) {
+    return bodies.sum_columns({.x = pending.tiles,
+                               .x_row = in_step(region),
+                               .tiles = tiles,
+                               .inputs = image_.channels,
+                               .channels = channels_,
+                               .weights = task.weights + region.weights,
+                               .weight_place = weight_place,
+                               .to = products,
+                               .to_vector = out_step(region)});
+  }
   for (std::int64_t place = 0; place < bodies.places(); ++place) {
-    simd().conv.run({.x = pending.tiles + place * in_place(region),
+    simd().conv.run({.x = pending.tiles + place * in_step(region),
                      .x_step = in_,
                      .runs = &no_run,
                      .run_count = 1,
                      .run_floats = image_.channels,
                      .in_parts = true,
                      .weights = task.weights + region.weights + place * weight_place,
-                     .y = products + place * out_place(region),
+                     .y = products + place * out_step(region),
                      .y_step = out_,
                      .rows = 1,
                      .columns = tiles,
                      .channels = channels_});
   }
+}
+
+/// Multiplies what is pending, and writes outputs.
+void WinogradConvolution::finish(const Task& task, const Region& region, Pending& pending) const {
+  const WinogradBodies& bodies = *region.bodies;
+  float* const products = pending.tiles + in_floats(region);
+  multiply(task, region, pending, products);
   for (std::int64_t i = 0; i < pending.count; ++i) {
     WinogradRow row = row_of(task, region, pending, i);
     WinogradClose close;
     if (pending.equals != nullptr) {
-      close.places = reinterpret_cast<std::int32_t*>(pending.equals + region.most * region.across);
+      close.places = reinterpret_cast<std::int32_t*>(pending.equals + region.most_tiles());
       row.close = &close;
     }
-    bodies.output_tiles(row, products + i * region.across * out_, out_place(region));
+    const std::int64_t first = i * region.across;
+    if (region.in_groups) {
+      bodies.column_outputs(row, products + first * out_step(region) / region.most_tiles(), out_step(region));
+    } else {
+      bodies.output_tiles(row, products + first * out_, out_step(region));
+    }
     if (close.count > 0) {
       const std::int64_t index = pending.first + i;
       settle(task, row, index / pending.down, pending.rows.begin + index % pending.down * bodies.outputs[0], region.columns.begin);

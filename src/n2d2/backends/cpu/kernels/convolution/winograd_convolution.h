@@ -73,6 +73,9 @@ class WinogradConvolution {
     std::int64_t across = 0;   ///< tiles of a row
     std::int64_t most = 0;     ///< rows of tiles that are multiplied in one go
     std::int64_t weights = 0;  ///< where those of its places begin, in floats
+    bool in_groups = false;    ///< see WinogradBodies::group
+
+    std::int64_t most_tiles() const { return most * across; }
   };
   /// Rows of tiles, counted through all images, whose inputs are transformed.
   struct Pending {
@@ -84,12 +87,15 @@ class WinogradConvolution {
   };
   void add_region(const WinogradBodies& bodies, plan::Range rows, plan::Range columns);
   bool is_few(const Region& region) const;
-  std::int64_t in_place(const Region& region) const;
-  std::int64_t out_place(const Region& region) const;
+  std::int64_t in_step(const Region& region) const;
+  std::int64_t in_floats(const Region& region) const;
+  std::int64_t out_step(const Region& region) const;
+  std::int64_t out_floats(const Region& region) const;
   std::int64_t tile_floats(const Region& region) const;
   std::int64_t most_windows(const Region& region) const;
   WinogradRow row_of(const Task& task, const Region& region, const Pending& pending, std::int64_t index) const;
   void add_image(const Task& task, const Region& region, const float* x, Pending& pending) const;
+  void multiply(const Task& task, const Region& region, const Pending& pending, float* products) const;
   void finish(const Task& task, const Region& region, Pending& pending) const;
   void settle(const Task& task, const WinogradRow& row, std::int64_t image, std::int64_t first_row, std::int64_t first_column) const;
 
