@@ -38,14 +38,14 @@ def losses(net: nn.Module, optimizer: torch.optim.Optimizer | None, name: str, s
 @pytest.mark.parametrize("name", CASES)
 def test_curves_overlap(name):
     case, adam = CASES[name], curves.is_adam(name)
-    runs = curves.Curves(name, [], [], [])
+    runs = curves.Curves(name, [], [[] for _ in curves.TWINS], [])
     for seed in curves.SEEDS:
         torch.manual_seed(seed)
         net = getattr(in_torch, name)(**({"classes": case.classes} if case.classes else {}))  # with dropout
-        twin = shaken_copy(net, 1000 * seed)
+        twins = [shaken_copy(net, 1000 * (len(curves.TWINS) * seed + twin)) for twin in curves.TWINS]
         solver = n2d2.solver.Adam(0.001, form="torch") if adam else n2d2.solver.SGD(0.01, 0.9, form="torch")
         block = interop.wrap(copy.deepcopy(net), (curves.BATCHES[name], *case.shape), solver=solver)
-        for model, found in ((net, runs.framework), (twin, runs.twin)):
+        for model, found in ((net, runs.framework), *zip(twins, runs.twins, strict=True)):
             optimizer = torch.optim.Adam(model.parameters(), 0.001) if adam else torch.optim.SGD(model.parameters(), 0.01, 0.9)
             found.append(losses(model, optimizer, name, seed))
         runs.ours.append(losses(block, None, name, seed))
