@@ -76,8 +76,8 @@ def draw(curves: Curves, framework: str) -> Path:
     import matplotlib.pyplot as plt
 
     PICTURES.mkdir(parents=True, exist_ok=True)
-    (PICTURES / f"{framework}_{curves.name}.json").write_text(json.dumps(asdict(curves)))
-    kept = [path for name in BATCHES if (path := PICTURES / f"{framework}_{name}.json").exists()]
+    (PICTURES / f"{framework}_{curves.name}_runs.json").write_text(json.dumps(asdict(curves)))
+    kept = [path for name in BATCHES if (path := PICTURES / f"{framework}_{name}_runs.json").exists()]
     figure, axes = plt.subplots(2, 3, figsize=(11, 6), constrained_layout=True)
     for axis, path in zip(axes.flat, kept, strict=False):
         panel(axis, Curves(**json.loads(path.read_text())), framework)
