@@ -72,10 +72,10 @@ void input_tiles(const WinogradInput& input, std::int64_t tiles, float* to, std:
 }
 
 /// A tile's outputs, before the bias, for one vector of channels to a max-pool's windows; `left` columns of outputs are there, all of the
-/// tile's if kWhole. `any_equal`: find_equals() found some.
+/// tile's if kWhole. `distinct`: the same, but for those known to equal an earlier one of their window; `any_equal`: there may be some.
 template <bool kWhole, int kRows, int kColumns>
-static inline void put_pooled(const WinogradRow& row, const Vec (&out)[kRows][kColumns], Vec bias, std::int64_t left, bool any_equal,
-                              float* y, std::uint8_t* argmax, int part) {
+static inline void put_pooled(const WinogradRow& row, const Vec (&out)[kRows][kColumns], const Vec (&distinct)[kRows][kColumns], Vec bias,
+                              std::int64_t left, bool any_equal, float* y, std::uint8_t* argmax, int part) {
   const WinogradDoubt doubt(out, any_equal);
 #pragma GCC unroll 2
   for (int i = 0; i < kRows / 2; ++i) {
@@ -87,7 +87,7 @@ static inline void put_pooled(const WinogradRow& row, const Vec (&out)[kRows][kC
       best.consider(out[2 * i + 1][2 * j], 2);
       best.consider(out[2 * i + 1][2 * j + 1], 3);
       VecInt is_close{};
-      if (row.close != nullptr) is_close = doubt.of(best.value, second_of(out, i, j), bias, row.relu);
+      if (row.close != nullptr) is_close = doubt.of(best.value, second_of(distinct, i, j), bias, row.relu);
       best.value = bias + best.value;
       if (row.relu) best.relu();
       if (row.close != nullptr && is_anywhere(is_close)) {
@@ -98,13 +98,24 @@ static inline void put_pooled(const WinogradRow& row, const Vec (&out)[kRows][kC
   }
 }
 
+/// The same where find_equals() found some.
+template <bool kWhole, int kRows, int kColumns>
+[[gnu::noinline]] static void put_with_equals(const WinogradRow& row, Vec (&out)[kRows][kColumns], Vec bias, std::int64_t left,
+                                              std::uint64_t equals, float* y, std::uint8_t* argmax, int part) {
+  Vec distinct[kRows][kColumns];
+  settle_equals(equals, out, distinct);
+  put_pooled<kWhole>(row, out, distinct, bias, left, true, y, argmax, part);
+}
+
 /// One vector of channels of a tile, before the bias, to y, and argmax, from the tile's first on.
 template <bool kWhole, int kRows, int kColumns>
 static inline void put_tile(const WinogradRow& row, Vec (&out)[kRows][kColumns], Vec bias, std::int64_t left, float* y,
                             std::uint64_t equals, std::uint8_t* argmax, int part) {
   if (argmax != nullptr) {
-    if (equals != 0) settle_equals(equals, out);
-    return put_pooled<kWhole>(row, out, bias, left, equals != 0, y, argmax, part);
+    if (equals == 0) return put_pooled<kWhole>(row, out, out, bias, left, false, y, argmax, part);
+    Vec copy[kRows][kColumns];  // so that outputs of other tiles stay in registers
+    __builtin_memcpy(copy, out, sizeof out);
+    return put_with_equals<kWhole>(row, copy, bias, left, equals, y, argmax, part);
   }
   const Vec least = splat(row.relu ? 0.0F : -__builtin_inff());
 #pragma GCC unroll 4

@@ -28,9 +28,9 @@ static inline Vec second_of(const Vec (&out)[kRows][kColumns], int i, int j) {
 /// What is nearer than outputs of a tile round, by channel.
 class WinogradDoubt {
  public:
-  /// `any_equal`: exact equals are known to be so, and in no doubt.
+  /// `any_zero`: exact zeros are known to be so, and in no doubt.
   template <int kRows, int kColumns>
-  inline WinogradDoubt(const Vec (&out)[kRows][kColumns], bool any_equal) {
+  inline WinogradDoubt(const Vec (&out)[kRows][kColumns], bool any_zero) {
     Vec largest{};
 #pragma GCC unroll 4
     for (int i = 0; i < kRows; ++i) {
@@ -39,12 +39,12 @@ class WinogradDoubt {
     }
     // Errors are 2e-6 of a tile's largest output at most on noise; ten times as much is near.
     near_ = largest * 0x1p-16F;
-    least_ = splat(any_equal ? __FLT_MIN__ : 0.0F);
+    least_ = splat(any_zero ? __FLT_MIN__ : 0.0F);
   }
   /// Whether a window's choice is in doubt, from its largest and second largest output before the bias.
   inline VecInt of(Vec best, Vec second, Vec bias, bool relu) const {
     const Vec gap = best - second, value = bias + best, size = magnitude(value);
-    const VecInt of_pool = (gap < near_) & (gap >= least_);
+    const VecInt of_pool = gap < near_;
     return relu ? (of_pool & (value > -near_)) | ((size < near_) & (size >= least_)) : of_pool;
   }
 

@@ -87,9 +87,10 @@ void find_equals(const WinogradInput& input, std::int64_t tiles, std::uint64_t* 
   }
 }
 
-/// Outputs of a tile, before the bias, where find_equals() found some: those become zero or equal; NaN stays.
+/// Outputs of a tile, before the bias, where find_equals() found some: those become zero or equal; NaN stays. `distinct`: the same, but
+/// less than all others where a left or upper neighbour in the same window of 2x2 is equal.
 template <int kRows, int kColumns>
-[[gnu::noinline]] static void settle_equals_in(std::uint64_t equals, Vec (&out)[kRows][kColumns]) {
+static inline void settle_equals(std::uint64_t equals, Vec (&out)[kRows][kColumns], Vec (&distinct)[kRows][kColumns]) {
   for (int j = 0; j < kColumns; ++j, equals >>= 16) {
     for (int i = 0; i < kRows; ++i) {
       const auto is = [&](WinogradEqual what) { return (equals >> (what + i) & 1U) != 0; };
@@ -101,16 +102,10 @@ template <int kRows, int kColumns>
       } else if (is(kIsAbove)) {
         value = out[i - 1][j];
       }
+      const bool repeats = (j % 2 == 1 && is(kIsLeft)) || (i % 2 == 1 && is(kIsAbove));
+      distinct[i][j] = repeats ? splat(-__FLT_MAX__) : value;
     }
   }
-}
-/// Of a copy, so that others stay in registers.
-template <int kRows, int kColumns>
-static inline void settle_equals(std::uint64_t equals, Vec (&out)[kRows][kColumns]) {
-  Vec copy[kRows][kColumns];
-  __builtin_memcpy(copy, out, sizeof out);
-  settle_equals_in(equals, copy);
-  __builtin_memcpy(out, copy, sizeof out);
 }
 
 }  // namespace n2d2::cpu::N2D2_ISA
