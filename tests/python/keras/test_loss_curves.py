@@ -34,7 +34,7 @@ def restarted(model: keras.Model) -> keras.Model:
 
 def noisy_copy(weight: np.ndarray, seed: int) -> np.ndarray:
     """A weight shaken by one rounding, or another state of random numbers."""
-    return shaken(weight, seed) if weight.dtype.kind == "f" else weight + np.asarray(7 + seed, weight.dtype)
+    return shaken(weight, seed) if weight.dtype.kind == "f" else weight + np.asarray(7 + seed // 100_000, weight.dtype)
 
 
 def losses(model: keras.Model, weights: list[np.ndarray], name: str, seed: int) -> list[float]:
@@ -55,13 +55,13 @@ def test_curves_overlap(name):
     plain = getattr(in_keras, name)(**arguments, **({"extent": case.extent} if case.extent else {}))
     wrapped = interop.wrap(clone(plain), curves.BATCHES[name])
     compiled(plain, name)
-    runs = curves.Curves(name, [], [[] for _ in curves.TWINS], [])
+    runs = curves.Curves(name, [], [[] for _ in curves.twins_of(name)], [])
     for seed in curves.SEEDS:
         keras.utils.set_random_seed(seed)
         weights = keras.models.clone_model(plain).get_weights()
         runs.framework.append(losses(restarted(plain), weights, name, seed))
-        for twin in curves.TWINS:
-            noisy = [noisy_copy(w, 1000 * (len(curves.TWINS) * seed + twin) + i) for i, w in enumerate(weights)]
+        for twin in curves.twins_of(name):
+            noisy = [noisy_copy(w, 100_000 * twin + 1000 * seed + i) for i, w in enumerate(weights)]
             runs.twins[twin].append(losses(restarted(plain), noisy, name, seed))
         runs.ours.append(losses(compiled(wrapped, name), weights, name, seed))
     print(curves.draw(runs, "Keras"))

@@ -38,11 +38,11 @@ def losses(net: nn.Module, optimizer: torch.optim.Optimizer | None, name: str, s
 @pytest.mark.parametrize("name", CASES)
 def test_curves_overlap(name):
     case, adam = CASES[name], curves.is_adam(name)
-    runs = curves.Curves(name, [], [[] for _ in curves.TWINS], [])
+    runs = curves.Curves(name, [], [[] for _ in curves.twins_of(name)], [])
     for seed in curves.SEEDS:
         torch.manual_seed(seed)
         net = getattr(in_torch, name)(**({"classes": case.classes} if case.classes else {}))  # with dropout
-        twins = [shaken_copy(net, 1000 * (len(curves.TWINS) * seed + twin)) for twin in curves.TWINS]
+        twins = [shaken_copy(net, 100_000 * twin + 1000 * seed) for twin in curves.twins_of(name)]
         solver = n2d2.solver.Adam(0.001, form="torch") if adam else n2d2.solver.SGD(0.01, 0.9, form="torch")
         block = interop.wrap(copy.deepcopy(net), (curves.BATCHES[name], *case.shape), solver=solver)
         for model, found in ((net, runs.framework), *zip(twins, runs.twins, strict=True)):

@@ -37,7 +37,7 @@ class WinogradDoubt {
 #pragma GCC unroll 4
       for (int j = 0; j < kColumns; ++j) largest = max(largest, magnitude(out[i][j]));
     }
-    // Errors are 2e-6 of a tile's largest output at most on noise; ten times as much is near.
+    // An estimate, no bound: on noise errors are some 2e-6 of it; where the terms of all outputs cancel each other they may be more.
     near_ = largest * 0x1p-16F;
     least_ = splat(any_zero ? __FLT_MIN__ : 0.0F);
   }
