@@ -24,3 +24,8 @@ StateError = engine.StateError
 """A call that does not fit the state, such as a backward pass over outdated weights (a RuntimeError)."""
 
 __all__ = ["BackendError", "N2D2Error", "ShapeError", "StateError", "TypeError", "UnsupportedError", "ValueError"]
+
+for _name in __all__:  # a traceback names an error as users catch it
+    _error = globals()[_name]
+    _error.__module__, _error.__name__, _error.__qualname__ = __name__, _name, _name
+del _name, _error

@@ -165,10 +165,10 @@ def import_module(module: torch.nn.Module, examples: Examples) -> tuple[Imported
     except Exception as cause:
         first = str(cause).strip().splitlines()[0] if str(cause).strip() else type(cause).__name__
         raise errors.UnsupportedError(
-            f"the network cannot be captured: {type(cause).__name__}: {first}{_place_of(cause)}\n"
+            f"the network cannot be captured: {_module_of(cause, module)}{type(cause).__name__}: {first}{_place_of(cause)}\n"
             + "".join(f"{problem}\n" for problem in left)
-            + "Its forward must take inputs of the given size, and be the same sequence of tensor operations for every input: "
-            "move Python decisions on values out of it."
+            + f"Its forward must take inputs of the given size, {_sizes(examples)} with the batch first, and be the same sequence of tensor "
+            "operations for every input: move Python decisions on values out of it."
         ) from cause
     importer = Importer(program, module)
     imported = importer.run()
@@ -194,11 +194,23 @@ def _side_effects_undone(module: torch.nn.Module, left: list[str]) -> Iterator[N
             left.append(f"forward keeps tensors in attributes, which n2d2 would not fill: {names}; return them instead")
 
 
+def _module_of(cause: Exception, module: torch.nn.Module) -> str:
+    """The innermost sub-module whose forward raised."""
+    paths = {id(sub): path for path, sub in module.named_modules() if path}
+    running = (frame.f_locals.get("self") for frame, _ in traceback.walk_tb(cause.__traceback__))
+    inside = [f"'{paths[id(sub)]}' ({type(sub).__name__}): " for sub in running if id(sub) in paths]
+    return inside[-1] if inside else ""
+
+
 def _place_of(cause: Exception) -> str:
     """The user's line that raised, or led to it."""
-    ours = os.path.dirname(__file__)
-    frames = [f for f in traceback.extract_tb(cause.__traceback__) if TORCH_FOLDER not in f.filename and not f.filename.startswith(ours)]
+    others = (TORCH_FOLDER, os.path.dirname(__file__), "<")
+    frames = [f for f in traceback.extract_tb(cause.__traceback__) if not f.filename.startswith(others)]
     return f" ({os.path.basename(frames[-1].filename)}:{frames[-1].lineno})" if frames else ""
+
+
+def _sizes(examples: Examples) -> str:
+    return " and ".join(str(tuple(tensor.shape)) for tensor in examples.tensors)
 
 
 def _remove_late_buffers(module: torch.nn.Module, before: set[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 
@@ -241,3 +242,11 @@ class TestDeepNetCell:
         text = capsys.readouterr().out
         for part in ("fc1", "Gemm", "[N, 16]", "144", "Adam(learning_rate=0.001)", "Parameters: 192"):
             assert part in text, part
+
+
+def test_errors_are_named_as_users_catch_them():
+    for name in errors.__all__:
+        error = getattr(errors, name)
+        assert (error.__module__, error.__qualname__) == ("n2d2.errors", name)
+        assert issubclass(error, errors.N2D2Error)
+        assert type(pickle.loads(pickle.dumps(error("text")))) is error

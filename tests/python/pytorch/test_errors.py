@@ -74,6 +74,14 @@ def test_data_dependent_python_is_refused(capfd):
     assert capfd.readouterr().err == ""
 
 
+def test_sizes_that_do_not_fit_name_the_module():
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.Flatten(), nn.Linear(8 * 30 * 30, 10))
+    with pytest.raises(
+        errors.UnsupportedError, match=r"captured: '2' \(Linear\): RuntimeError[^\n]*\n.*\(3, 32, 32\) with the batch first"
+    ):
+        interop.wrap(net, (3, 32, 32))
+
+
 def test_custom_autograd_functions_are_refused():
     class Sign(torch.autograd.Function):
         @staticmethod
