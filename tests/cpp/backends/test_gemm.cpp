@@ -80,7 +80,7 @@ struct Case {
     y.assign(static_cast<std::size_t>(task.m * (task.n + 1)), kCanary);
     task.y = y.data();
     task.y_m = task.n + 1;
-    scratch.assign(static_cast<std::size_t>(gemm.scratch_floats(task.k)), kCanary);
+    scratch.assign(static_cast<std::size_t>(gemm.scratch_floats(task.m, task.k)), kCanary);
     task.scratch = scratch.data();
     task.panels = nullptr;
     if (packed) {
