@@ -33,6 +33,7 @@ constexpr int kUnroll = 4;  // along k in one go: the fewer instructions beside 
 constexpr std::int64_t kPanel = kMaxVecs * kLanes;
 constexpr std::int64_t kTogether = 16;  // steps that are packed in turn: their cache lines stay in the first-level cache
 constexpr int kWholeTile = kTileRows[kMaxVecs];
+static_assert(!kPacksRows || kBlock % kWholeTile == 0);
 
 struct Tile {
   std::int64_t k;
