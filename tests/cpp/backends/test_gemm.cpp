@@ -80,10 +80,11 @@ struct Case {
     y.assign(static_cast<std::size_t>(task.m * (task.n + 1)), kCanary);
     task.y = y.data();
     task.y_m = task.n + 1;
-    scratch.assign(static_cast<std::size_t>(gemm.scratch_floats(task.k)), kCanary);
+    scratch.assign(static_cast<std::size_t>(gemm.scratch_floats(task.m, task.k)), kCanary);
     task.scratch = scratch.data();
     task.panels = nullptr;
     if (packed) {
+      task.scratch = nullptr;
       panels.assign(static_cast<std::size_t>(gemm.packed_floats(task.k, task.n)), kCanary);
       gemm.pack(task.b, task.b_k, task.b_n, task.k, task.n, panels.data());
       task.panels = panels.data();
@@ -146,6 +147,25 @@ TEST_CASE("many rows: B read where it lies, up to the distance of rows from whic
       const std::vector<float> plain = product.run(simd->gemm, false);
       check_close(plain, product.expected());
       CHECK(product.run(simd->gemm, true) == plain);
+    }
+  }
+}
+
+TEST_CASE("rows of A that are packed, in more than one block") {
+  for (const Simd* simd : tables()) {
+    for (const std::int64_t m : {130, 200}) {
+      for (const std::int64_t n : {40, 70}) {
+        for (const std::int64_t k : {3, 300}) {
+          CAPTURE(std::string(simd->isa));
+          CAPTURE(m);
+          CAPTURE(n);
+          CAPTURE(k);
+          Case product(m, n, k, true, false);
+          const std::vector<float> plain = product.run(simd->gemm, false);
+          check_close(plain, product.expected());
+          CHECK(product.run(simd->gemm, true) == plain);
+        }
+      }
     }
   }
 }

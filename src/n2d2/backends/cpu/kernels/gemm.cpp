@@ -170,7 +170,7 @@ Reading plan_reading(Emitter& emit, const Product& product, std::int64_t rows) {
     };
     emit.pack(product.b.operand, reading.panels, run, true);
   } else {
-    reading.scratch = emit.scratch(gemm.scratch_floats(k) * 4);
+    reading.scratch = emit.scratch(gemm.scratch_floats(rows, k) * 4);
   }
   return reading;
 }
@@ -277,7 +277,7 @@ void prepare_partial(Emitter& emit, Product product) {
 void prepare_by_inputs(Emitter& emit, const Product& product) {
   const std::int64_t m = product.m.dim.at(emit.capacity()), n = product.n.dim.size, k = product.k.dim.size;
   const std::int64_t padded = (n + kGrain - 1) / kGrain * kGrain;
-  const Operand sums = emit.scratch(m * padded * 4), packing = emit.scratch(simd().gemm.scratch_floats(k) * 4);
+  const Operand sums = emit.scratch(m * padded * 4), packing = emit.scratch(simd().gemm.scratch_floats(m, k) * 4);
   emit.step({plan::writes(sums, Access::own), plan::writes(packing, Access::own), plan::reads(product.a.operand, Access::all),
              plan::reads(product.b.operand, Access::all)},
             [=](const Lane& lane) {

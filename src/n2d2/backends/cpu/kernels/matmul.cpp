@@ -74,7 +74,7 @@ void prepare(Emitter& emit) {
   const ir::Node& node = emit.node();
   const Stack stack(node);
   const auto a = emit.in(0), b = emit.in(1), y = emit.out();
-  const auto scratch = emit.scratch(simd().gemm.scratch_floats(stack.task.k) * 4);
+  const auto scratch = emit.scratch(simd().gemm.scratch_floats(stack.task.m, stack.task.k) * 4);
   const std::vector<plan::Use> extra = {plan::writes(scratch, Access::own)};
   if (!node.output()->is_batched()) {
     return emit.single([=](const Lane& lane) { stack.run(y.all(lane), a.all(lane), b.all(lane), scratch.own(lane), 1); }, extra);

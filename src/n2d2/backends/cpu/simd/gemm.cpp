@@ -1,4 +1,7 @@
 // Matrix products in register tiles: rows of A are broadcast, columns of B are vectors.
+#include <cstring>
+#include <limits>
+
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/backends/cpu/simd/vec.h"
 
@@ -7,18 +10,30 @@ const Simd& table();
 
 namespace {
 
-// Accumulators and one row of B must fit the registers: 32 with AVX-512, else 16.
+// Accumulators and one row of B must fit the registers: 32 with AVX-512, else 16. From kRowsToPack rows on, copying a panel of B costs less
+// than reading it with strides, unless its rows lie at most kNear floats apart.
+constexpr std::int64_t kRowsToPack = 32;
 #if defined(__AVX512F__)
 constexpr int kMaxVecs = 4;
 constexpr int kTileRows[kMaxVecs + 1] = {0, 8, 8, 8, 6};
+constexpr std::int64_t kDepth = 512;  // a panel of this depth stays in the second-level cache
+constexpr std::int64_t kNear = 128;
+constexpr std::int64_t kBlock = std::numeric_limits<std::int64_t>::max();
+constexpr bool kPacksRows = false;
+constexpr int kUnroll = 1;
 #else
 constexpr int kMaxVecs = 2;
 constexpr int kTileRows[kMaxVecs + 1] = {0, 8, 6};
+constexpr std::int64_t kDepth = 256;  // a panel of this depth takes half of a first-level cache of 32 KiB,
+constexpr std::int64_t kBlock = 192;  // and so many rows of A less than half of a second-level cache of 512 KiB
+constexpr std::int64_t kNear = 32;
+constexpr bool kPacksRows = true;
+constexpr int kUnroll = 4;  // along k in one go: the fewer instructions beside the multiply-adds, the better
 #endif
 constexpr std::int64_t kPanel = kMaxVecs * kLanes;
-constexpr std::int64_t kDepth = 512;      // a panel of this depth stays in the second-level cache
-constexpr std::int64_t kRowsToPack = 32;  // from so many rows on, copying a panel of B costs less than reading it with strides
-constexpr std::int64_t kNear = 128;       // floats from row to row of B up to which it never does
+constexpr std::int64_t kTogether = 16;  // steps that are packed in turn: their cache lines stay in the first-level cache
+constexpr int kWholeTile = kTileRows[kMaxVecs];
+static_assert(!kPacksRows || kBlock % kWholeTile == 0);
 
 struct Tile {
   std::int64_t k;
@@ -46,9 +61,14 @@ void tile(const Tile& t) {
       sums[i][j] = t.start == nullptr ? Vec{} : (part ? load_part(start, t.last_columns) : load(start));
     }
   }
+  if constexpr (kLanes < 16) {
+#pragma GCC unroll 8
+    for (int i = 0; i < kRows; ++i) __builtin_prefetch(t.y + i * t.y_m, 1);
+  }
   const float* a = t.a;
   const float* b = t.b;
   const std::int64_t a_m = t.a_m;
+#pragma GCC unroll kUnroll
   for (std::int64_t k = 0; k < t.k; ++k, a += t.a_k, b += t.b_k) {
     Vec row[kVecs];
 #pragma GCC unroll 4
@@ -101,9 +121,8 @@ void pack_panel(const float* b, std::int64_t b_k, std::int64_t b_n, std::int64_t
     for (std::int64_t i = 0; i < k && width < padded; ++i) store_part(panel + i * padded + width, padded - width, Vec{});
     return;
   }
-  constexpr std::int64_t kBlock = 16;  // rows of the panel that are written in turn: few enough to stay in the first-level cache
-  for (std::int64_t i0 = 0; i0 < k; i0 += kBlock) {
-    const std::int64_t i1 = i0 + kBlock < k ? i0 + kBlock : k;
+  for (std::int64_t i0 = 0; i0 < k; i0 += kTogether) {
+    const std::int64_t i1 = i0 + kTogether < k ? i0 + kTogether : k;
     for (int j = 0; j < width; ++j) {
       for (std::int64_t i = i0; i < i1; ++i) panel[i * padded + j] = b[i * b_k + j * b_n];
     }
@@ -149,35 +168,79 @@ void finish(const GemmTask& task) {
   }
 }
 
+/// Whether a copy of A whose rows are neighbours in memory, tile by tile, pays: read where they lie, all steps of a tile are in other
+/// cache lines.
+bool packs_rows(const GemmTask& task) {
+  return kPacksRows && task.a_m == 1 && task.a_k > 128 && task.n > 2 * kPanel && task.scratch != nullptr;
+}
+
+void pack_rows(const float* a, std::int64_t a_k, std::int64_t rows, std::int64_t depth, float* to) {
+  for (std::int64_t k0 = 0; k0 < depth; k0 += kTogether) {
+    const std::int64_t k1 = k0 + kTogether < depth ? k0 + kTogether : depth;
+    for (std::int64_t i = 0; i < rows; i += kWholeTile) {
+      const bool whole = rows - i >= kWholeTile;
+      for (std::int64_t k = k0; k < k1; ++k) {
+        const float* from = a + k * a_k + i;
+        float* tile = to + i * depth + k * kWholeTile;
+        std::memcpy(tile, from, whole ? kWholeTile * sizeof(float) : static_cast<std::size_t>(rows - i) * sizeof(float));
+      }
+    }
+  }
+}
+
+/// `depth` steps along k from k0 on, and what the sums start from; null: zero.
+struct Part {
+  std::int64_t k0, depth;
+  const float* start;
+  std::int64_t start_m;
+};
+
+/// `rows` rows of Y from i0 on, in all columns.
+void block(const GemmTask& task, const Part& part, std::int64_t i0, std::int64_t rows) {
+  const float* a = task.a + i0 * task.a_m + part.k0 * task.a_k;
+  const bool packs = packs_rows(task);
+  if (packs) {
+    float* packed = task.scratch + kPanel * part.depth;
+    pack_rows(a, task.a_k, rows, part.depth, packed);
+    a = packed;
+  }
+  for (std::int64_t j = 0; j < task.n; j += kPanel) {
+    const int width = static_cast<int>(task.n - j < kPanel ? task.n - j : kPanel);
+    const int vecs = (width + kLanes - 1) / kLanes;
+    const int most = packs ? kWholeTile : kTileRows[vecs];
+    Tile t{.k = part.depth,
+           .a = nullptr,
+           .a_m = task.a_m,
+           .a_k = packs ? kWholeTile : task.a_k,
+           .b = nullptr,
+           .b_k = 0,
+           .start = nullptr,
+           .start_m = part.start_m,
+           .y = nullptr,
+           .y_m = task.y_m,
+           .last_columns = width - (vecs - 1) * kLanes};
+    t.b = panel_of(task, j, width, part.k0, part.depth, &t.b_k);
+    for (std::int64_t i = 0; i < rows; i += most) {
+      t.a = a + i * (packs ? part.depth : task.a_m);
+      t.y = task.y + (i0 + i) * task.y_m + j;
+      if (part.start != nullptr) t.start = part.start + (i0 + i) * part.start_m + j;
+      kTiles[vecs - 1][(rows - i < most ? rows - i : most) - 1](t);
+    }
+  }
+}
+
 void run(const GemmTask& task) {
   const bool from_c = starts_from_c(task);
   std::int64_t k0 = 0;
   do {  // also once when k is 0: y is zero, or C
-    const std::int64_t depth = task.k - k0 < kDepth ? task.k - k0 : kDepth;
-    const float* start = k0 > 0 ? task.y : (from_c ? task.c : nullptr);
-    const std::int64_t start_m = k0 > 0 ? task.y_m : task.c_m;
-    for (std::int64_t j = 0; j < task.n; j += kPanel) {
-      const int width = static_cast<int>(task.n - j < kPanel ? task.n - j : kPanel);
-      const int vecs = (width + kLanes - 1) / kLanes;
-      Tile t{.k = depth,
-             .a = nullptr,
-             .a_m = task.a_m,
-             .a_k = task.a_k,
-             .b = nullptr,
-             .b_k = 0,
-             .start = nullptr,
-             .start_m = start_m,
-             .y = nullptr,
-             .y_m = task.y_m,
-             .last_columns = width - (vecs - 1) * kLanes};
-      t.b = panel_of(task, j, width, k0, depth, &t.b_k);
-      for (std::int64_t i = 0; i < task.m; i += kTileRows[vecs]) {
-        const std::int64_t rows = task.m - i < kTileRows[vecs] ? task.m - i : kTileRows[vecs];
-        t.a = task.a + i * task.a_m + k0 * task.a_k;
-        t.y = task.y + i * task.y_m + j;
-        if (start != nullptr) t.start = start + i * start_m + j;
-        kTiles[vecs - 1][rows - 1](t);
-      }
+    const Part part{.k0 = k0,
+                    .depth = task.k - k0 < kDepth ? task.k - k0 : kDepth,
+                    .start = k0 > 0 ? task.y : (from_c ? task.c : nullptr),
+                    .start_m = k0 > 0 ? task.y_m : task.c_m};
+    for (std::int64_t i = 0; i < task.m;) {
+      const std::int64_t rows = task.m - i < kBlock ? task.m - i : kBlock;
+      block(task, part, i, rows);
+      i += rows;
     }
     k0 += kDepth;
   } while (k0 < task.k);
@@ -230,6 +293,8 @@ void dot(const GemmTask& task) {
 
 }  // namespace
 
-void add_gemm(Simd& table) { table.gemm = {.run = run, .dot = dot, .pack = pack, .panel = kPanel, .lanes = kLanes, .depth = kDepth}; }
+void add_gemm(Simd& table) {
+  table.gemm = {.run = run, .dot = dot, .pack = pack, .panel = kPanel, .lanes = kLanes, .depth = kDepth, .block = kPacksRows ? kBlock : 0};
+}
 
 }  // namespace n2d2::cpu::N2D2_ISA

@@ -32,9 +32,13 @@ struct GemmBodies {
   std::int64_t panel = 0;
   std::int64_t lanes = 0;
   std::int64_t depth = 0;  ///< most steps along k between two visits of y
+  std::int64_t block = 0;  ///< most rows of A that are packed; 0: they are read where they lie
 
   std::int64_t packed_floats(std::int64_t k, std::int64_t n) const { return (n + lanes - 1) / lanes * lanes * k; }
-  std::int64_t scratch_floats(std::int64_t k) const { return panel * (k < depth ? k : depth); }
+  std::int64_t scratch_floats(std::int64_t m, std::int64_t k) const {
+    const std::int64_t whole_tiles = m + 7;  // the last tile takes the place of a whole one, of at most eight rows
+    return (panel + (whole_tiles < block ? whole_tiles : block)) * (k < depth ? k : depth);
+  }
 };
 
 }  // namespace n2d2::cpu
