@@ -29,7 +29,7 @@ void products(const WinogradProducts& task) {
 }
 #else
 constexpr int kPanelVecs = 2;
-constexpr int kMost[kPanelVecs + 1] = {0, 12, 6};  // tiles, by vectors: sums fit the registers
+constexpr int kMost[kPanelVecs + 1] = {0, 10, 6};  // tiles, by vectors: sums fit the registers
 
 /// Tiles of a panel.
 struct Part {
@@ -47,7 +47,7 @@ static inline void add_inputs(const float* (&from)[(kTiles + 2) / 3], std::int64
     Vec row[kVecs];
 #pragma GCC unroll 2
     for (int j = 0; j < kVecs; ++j) row[j] = load(weights + (k * kVecs + j) * kLanes);
-#pragma GCC unroll 12
+#pragma GCC unroll 10
     for (int i = 0; i < kTiles; ++i) {
       const Vec factor = splat(from[i / 3][i % 3 * step + k]);
 #pragma GCC unroll 2
@@ -74,7 +74,7 @@ void tiles(const Part& part, std::int64_t times, const float* x, float* y) {
     std::int64_t left = inputs;
     for (; left >= kAtOnce; left -= kAtOnce) add_inputs<kAtOnce>(from, step, weights, sums);
     for (; left > 0; --left) add_inputs<1>(from, step, weights, sums);
-#pragma GCC unroll 12
+#pragma GCC unroll 10
     for (int i = 0; i < kTiles; ++i, y += y_step) {
 #pragma GCC unroll 2
       for (int j = 0; j < kVecs; ++j) store(y + j * kLanes, kAdds ? load(y + j * kLanes) + sums[i][j] : sums[i][j]);
@@ -85,9 +85,8 @@ void tiles(const Part& part, std::int64_t times, const float* x, float* y) {
 using Body = void (*)(const Part&, std::int64_t, const float*, float*);
 template <bool kAdds>
 struct Bodies {
-  static constexpr Body kOne[] = {tiles<kAdds, 1, 1>, tiles<kAdds, 2, 1>,  tiles<kAdds, 3, 1>,  tiles<kAdds, 4, 1>,
-                                  tiles<kAdds, 5, 1>, tiles<kAdds, 6, 1>,  tiles<kAdds, 7, 1>,  tiles<kAdds, 8, 1>,
-                                  tiles<kAdds, 9, 1>, tiles<kAdds, 10, 1>, tiles<kAdds, 11, 1>, tiles<kAdds, 12, 1>};
+  static constexpr Body kOne[] = {tiles<kAdds, 1, 1>, tiles<kAdds, 2, 1>, tiles<kAdds, 3, 1>, tiles<kAdds, 4, 1>, tiles<kAdds, 5, 1>,
+                                  tiles<kAdds, 6, 1>, tiles<kAdds, 7, 1>, tiles<kAdds, 8, 1>, tiles<kAdds, 9, 1>, tiles<kAdds, 10, 1>};
   static constexpr Body kTwo[] = {tiles<kAdds, 1, 2>, tiles<kAdds, 2, 2>, tiles<kAdds, 3, 2>,
                                   tiles<kAdds, 4, 2>, tiles<kAdds, 5, 2>, tiles<kAdds, 6, 2>};
 };
