@@ -16,7 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-HOT = re.compile(r"::(tile|run_tile|pool_windows|window_row|sum_entries|dot|pick_taps|outer_tile|few_products)<")
+HOT = re.compile(r"::(tile|tiles|run_tile|pool_windows|window_row|sum_entries|dot|pick_taps|outer_tile|few_products)<")
 VECTOR_ON_STACK = re.compile(r"\(%r[sb]p[,)].*%[yz]mm|%[yz]mm\d+,[^%]*\(%r[sb]p[,)]")
 MOST = {"avx512": 12, "avx2": 8}  # vectors: some constants may live on the stack
 FUNCTION = re.compile(r"^[0-9a-f]+ <(.*)>:$")

@@ -229,6 +229,9 @@ struct Simd {
   ConvBodies conv;
   // simd/winograd.cpp, winograd_weights.cpp
   WinogradBodies winograd[2][2];  ///< by whether a tile has four rows and columns of outputs, or two
+  // simd/winograd_products.cpp
+  /// y = x times weights, in parts as ConvTask::in_parts says.
+  void (*winograd_products)(const WinogradProducts& task) = nullptr;
   // simd/winograd_strided.cpp
   WinogradStridedBodies winograd_strided;
   // simd/normalize.cpp, layer_norm.cpp, softmax.cpp, average.cpp

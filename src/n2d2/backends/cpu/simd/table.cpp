@@ -22,6 +22,7 @@ void add_conv_pool(Simd& table);
 void add_conv_windows(Simd& table);
 void add_winograd(Simd& table);
 void add_winograd_weights(Simd& table);
+void add_winograd_products(Simd& table);
 void add_winograd_strided(Simd& table);
 void add_eltwise(Simd& table);
 void add_unary(Simd& table);
@@ -58,6 +59,7 @@ Simd make_table() {
   add_conv_windows(table);
   add_winograd(table);
   add_winograd_weights(table);
+  add_winograd_products(table);
   add_winograd_strided(table);
   add_eltwise(table);
   add_unary(table);

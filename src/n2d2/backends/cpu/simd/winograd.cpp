@@ -7,6 +7,7 @@
 #include "n2d2/backends/cpu/simd/winograd_close.h"
 #include "n2d2/backends/cpu/simd/winograd_columns.h"
 #include "n2d2/backends/cpu/simd/winograd_equals.h"
+#include "n2d2/backends/cpu/simd/winograd_inputs.h"
 #include "n2d2/backends/cpu/simd/winograd_lines.h"
 
 namespace n2d2::cpu::N2D2_ISA {
@@ -22,49 +23,6 @@ struct InOrder {
   std::int64_t row() const { return column_places * place; }
   std::int64_t column() const { return place; }
 };
-
-/// Transforms a row of tiles and puts them where `put` says.
-template <class Rows, class Columns, class Put>
-static inline void transform_inputs(const WinogradInput& input, std::int64_t tiles, const Put& put) {
-  constexpr int kDown = Rows::kSide, kAcross = Columns::kSide, kStep = Columns::kOutputs;
-  for (std::int64_t c = 0; c < input.channels; c += kLanes) {
-    const int part = input.channels - c < kLanes ? static_cast<int>(input.channels - c) : kLanes;
-    Vec t[kDown][kAcross];  // transformed along the columns; the last two are the next tile's first
-    const auto column = [&](int j, std::int64_t offset) {
-      const std::int64_t at = input.first + offset;
-      Vec from[kDown] = {}, line[kDown];
-      if (at >= 0 && at < input.columns) {
-#pragma GCC unroll 6
-        for (int i = 0; i < kDown; ++i) {
-          const float* one = input.rows[i] + at * input.channels + c;
-          from[i] = part == kLanes ? load(one) : load_part(one, part);
-        }
-      }
-      Rows::inputs(from, line);
-#pragma GCC unroll 6
-      for (int i = 0; i < kDown; ++i) t[i][j] = line[i];
-    };
-    column(kStep, 0);
-    column(kStep + 1, 1);
-    for (std::int64_t tile = 0; tile < tiles; ++tile) {
-#pragma GCC unroll 6
-      for (int i = 0; i < kDown; ++i) {
-        t[i][0] = t[i][kStep];
-        t[i][1] = t[i][kStep + 1];
-      }
-#pragma GCC unroll 4
-      for (int j = 2; j < kAcross; ++j) column(j, tile * kStep + j);
-      float* const first = put.at(tile, c);
-#pragma GCC unroll 6
-      for (int i = 0; i < kDown; ++i) {
-        Vec line[kAcross];
-        Columns::inputs(t[i], line);
-#pragma GCC unroll 6
-        for (int j = 0; j < kAcross; ++j) store(first + i * put.row() + j * put.column(), line[j]);
-      }
-    }
-  }
-}
 
 template <class Rows, class Columns>
 void input_tiles(const WinogradInput& input, std::int64_t tiles, float* to, std::int64_t place) {

@@ -38,6 +38,14 @@ struct WinogradRow {
   WinogradClose* close = nullptr;         ///< with argmax: takes the windows that are to be settled; null: none are
 };
 
+/// Products of some tiles at one place. Tiles lie in whole vectors of channels one behind the other.
+struct WinogradProducts {
+  const float* x = nullptr;
+  const float* weights = nullptr;  ///< of the place, as WinogradBodies::pack wrote them
+  float* y = nullptr;
+  std::int64_t tiles = 0, inputs = 0, channels = 0;
+};
+
 /// Products of some tiles, transformed back across: columns of outputs for each row of places.
 struct WinogradColumns {
   const float* x = nullptr;  ///< as input_groups() wrote them

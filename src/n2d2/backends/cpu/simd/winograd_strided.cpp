@@ -135,14 +135,33 @@ void outputs(const StridedLines<float>& dx, std::int64_t tiles, const float* pro
 /// Taps of a kind along an axis.
 static inline int tap_of(int taps, int i) { return taps == 1 ? 1 : 2 * i; }
 
-/// One vector of channels, of which `part` are there and `room` are written.
-template <class Down, class Across, int kDownTaps, int kAcrossTaps>
+/// One vector of channels, of which `part` are there and `room` are written; kWhole: all are.
+template <class Down, class Across, int kDownTaps, int kAcrossTaps, bool kWhole>
 static inline void pack_kind(const WeightBlock& block, std::int64_t i, std::int64_t j, int part, int room, float* to, std::int64_t place) {
   along_both(
       Down::weights, Across::weights,
-      [&](int row, int column) { return load_part(block.channels(3 * tap_of(kDownTaps, row) + tap_of(kAcrossTaps, column), i) + j, part); },
-      [&](int row, int column, Vec value) { store_part(to + (row * Across::kSide + column) * place, room, value); });
+      [&](int row, int column) {
+        const float* const at = block.channels(3 * tap_of(kDownTaps, row) + tap_of(kAcrossTaps, column), i) + j;
+        return kWhole ? load(at) : load_part(at, part);
+      },
+      [&](int row, int column, Vec value) {
+        float* const at = to + (row * Across::kSide + column) * place;
+        kWhole ? store(at, value) : store_part(at, room, value);
+      });
 }
+
+template <bool kWhole>
+static inline void pack_kinds(const WeightBlock& block, std::int64_t i, std::int64_t j, int part, int room, float* to, std::int64_t place) {
+  pack_kind<Line<2>, Line<2>, 2, 2, kWhole>(block, i, j, part, room, to, place);
+  pack_kind<Line<2>, Line<1>, 2, 1, kWhole>(block, i, j, part, room, to + 25 * place, place);
+  pack_kind<Line<1>, Line<2>, 1, 2, kWhole>(block, i, j, part, room, to + 45 * place, place);
+}
+
+#if defined(__AVX512F__)
+constexpr bool kMasksAreFree = true;
+#else
+constexpr bool kMasksAreFree = false;
+#endif
 
 void pack(const ConvWeights& weights, std::int64_t first, std::int64_t end, float* packed) {
   const std::int64_t inputs = weights.inputs, place = table().winograd[0][0].weight_place(inputs, weights.channels);
@@ -158,9 +177,8 @@ void pack(const ConvWeights& weights, std::int64_t first, std::int64_t end, floa
           const int part = static_cast<int>(left - j < kLanes ? left - j : kLanes);
           const int room = static_cast<int>(padded - j < kLanes ? padded - j : kLanes);
           float* const to = packed + m * inputs + (k + i) * padded + j;
-          pack_kind<Line<2>, Line<2>, 2, 2>(block, i, j, part, room, to, place);
-          pack_kind<Line<2>, Line<1>, 2, 1>(block, i, j, part, room, to + 25 * place, place);
-          pack_kind<Line<1>, Line<2>, 1, 2>(block, i, j, part, room, to + 45 * place, place);
+          const auto kinds = part == kLanes && !kMasksAreFree ? pack_kinds<true> : pack_kinds<false>;
+          kinds(block, i, j, part, room, to, place);
         }
       }
     }

@@ -163,7 +163,7 @@ void WinogradConvolution::add_image(const Task& task, const Region& region, cons
 
 void WinogradConvolution::multiply(const Task& task, const Region& region, const Pending& pending, float* products) const {
   const WinogradBodies& bodies = *region.bodies;
-  const std::int64_t no_run = 0, tiles = pending.count * region.across, weight_place = bodies.weight_place(image_.channels, channels_);
+  const std::int64_t tiles = pending.count * region.across, weight_place = bodies.weight_place(image_.channels, channels_);
   if (region.in_groups) {
     return bodies.sum_columns({.x = pending.tiles,
                                .x_row = in_step(region),
@@ -176,18 +176,12 @@ void WinogradConvolution::multiply(const Task& task, const Region& region, const
                                .to_vector = out_step(region)});
   }
   for (std::int64_t place = 0; place < bodies.places(); ++place) {
-    simd().conv.run({.x = pending.tiles + place * in_step(region),
-                     .x_step = in_,
-                     .runs = &no_run,
-                     .run_count = 1,
-                     .run_floats = image_.channels,
-                     .in_parts = true,
-                     .weights = task.weights + region.weights + place * weight_place,
-                     .y = products + place * out_step(region),
-                     .y_step = out_,
-                     .rows = 1,
-                     .columns = tiles,
-                     .channels = channels_});
+    simd().winograd_products({.x = pending.tiles + place * in_step(region),
+                              .weights = task.weights + region.weights + place * weight_place,
+                              .y = products + place * out_step(region),
+                              .tiles = tiles,
+                              .inputs = image_.channels,
+                              .channels = channels_});
   }
 }
 

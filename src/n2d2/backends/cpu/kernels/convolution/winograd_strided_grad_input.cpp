@@ -119,20 +119,13 @@ struct StridedGradInput {
     }
   }
   void multiply(const StridedKind& kind, const float* places, const float* weight, std::int64_t count, float* products) const {
-    const std::int64_t no_run = 0;
     for (std::int64_t place = 0; place < kind.places(); ++place) {
-      simd().conv.run({.x = places + kind.of_gradients(place) * from_place(),
-                       .x_step = from,
-                       .runs = &no_run,
-                       .run_count = 1,
-                       .run_floats = conv.channels[1],
-                       .in_parts = true,
-                       .weights = weight + place * weight_place,
-                       .y = products + place * to_place(),
-                       .y_step = to,
-                       .rows = 1,
-                       .columns = count,
-                       .channels = conv.channels[0]});
+      simd().winograd_products({.x = places + kind.of_gradients(place) * from_place(),
+                                .weights = weight + place * weight_place,
+                                .y = products + place * to_place(),
+                                .tiles = count,
+                                .inputs = conv.channels[1],
+                                .channels = conv.channels[0]});
     }
   }
 };
