@@ -67,7 +67,7 @@ struct SparseWindows {
 };
 
 /// The weight gradient of a convolution of few channels behind a max-pool: all inputs under one window and the kernel at each of its
-/// places, its patch, fit into one or two vectors, from which every output channel picks its own.
+/// places, its patch, are a few floats, from which every output channel picks its own.
 struct SparsePick {
   const float* image = nullptr;
   std::int64_t image_row = 0;             ///< floats between rows of the image
@@ -186,7 +186,7 @@ struct Simd {
   void (*mark_places)(const SparseGradients& gradients, std::uint32_t* bits) = nullptr;
 
   // simd/sparse_pick.cpp
-  /// Null where the machine has no permutation for it.
+  /// Null where the machine has no permutation for it. Where two vectors do not hold a patch, one reaches over a window's places.
   void (*sparse_pick)(const SparsePick& pick) = nullptr;
 
   // simd/transpose.cpp

@@ -120,10 +120,111 @@ void list_channels_by_vectors(const SparseGradients& from, const std::int32_t* w
     }
   }
 }
+#elif defined(__AVX2__)
+constexpr int kMostPlaces = 16;
+
+/// By the set of pairs of floats that are kept: where each float of the first pairs comes from.
+alignas(64) constexpr std::int32_t kKeptPairs[16][8] = {
+    {0, 1, 2, 3, 4, 5, 6, 7}, {0, 1, 2, 3, 4, 5, 6, 7}, {2, 3, 2, 3, 4, 5, 6, 7}, {0, 1, 2, 3, 4, 5, 6, 7},
+    {4, 5, 2, 3, 4, 5, 6, 7}, {0, 1, 4, 5, 4, 5, 6, 7}, {2, 3, 4, 5, 4, 5, 6, 7}, {0, 1, 2, 3, 4, 5, 6, 7},
+    {6, 7, 2, 3, 4, 5, 6, 7}, {0, 1, 6, 7, 4, 5, 6, 7}, {2, 3, 6, 7, 4, 5, 6, 7}, {0, 1, 2, 3, 6, 7, 6, 7},
+    {4, 5, 6, 7, 4, 5, 6, 7}, {0, 1, 4, 5, 6, 7, 6, 7}, {2, 3, 4, 5, 6, 7, 6, 7}, {0, 1, 2, 3, 4, 5, 6, 7}};
+
+static inline Vec gradients_at(const SparseGradients& from, std::int64_t i, int n) {
+  const bool is_whole = n == kLanes;
+  const Vec dy = is_whole ? load(from.dy + i) : load_part(from.dy + i, n);
+  if (from.y == nullptr) return dy;
+  return (is_whole ? load(from.y + i) : load_part(from.y + i, n)) <= Vec{} ? Vec{} : dy;
+}
+
+/// Writes the chosen ones of four entries, and others behind them.
+static inline void put(SparseEntry* to, unsigned chosen, Vec entries) {
+  const __m256i index = _mm256_load_si256(reinterpret_cast<const __m256i*>(kKeptPairs[chosen]));
+  store(reinterpret_cast<float*>(to), _mm256_permutevar8x32_ps(entries, index));
+}
+
+void list_places_by_vectors(const SparseGradients& from, std::int64_t step, const SparseLists& lists) {
+  VecInt index;
+  for (int lane = 0; lane < kLanes; ++lane) index[lane] = lane;
+  for (std::int64_t window = 0; window < from.windows; ++window) {
+    for (std::int64_t c = 0; c < from.channels; c += kLanes) {
+      const int n = from.channels - c < kLanes ? static_cast<int>(from.channels - c) : kLanes;
+      const std::int64_t at = window * from.channels + c;
+      const Vec gradient = gradients_at(from, at, n);
+      const VecInt argmax = load_bytes(from.argmax + at, n), any = gradient != Vec{};
+      const auto offsets = reinterpret_cast<Vec>((index + static_cast<std::int32_t>(c)) * static_cast<std::int32_t>(step));
+      const Vec near = _mm256_unpacklo_ps(offsets, gradient), far = _mm256_unpackhi_ps(offsets, gradient);
+      const Vec low = _mm256_permute2f128_ps(near, far, 0x20), high = _mm256_permute2f128_ps(near, far, 0x31);
+      for (int place = 0; place < from.places; ++place) {
+        const auto chosen = static_cast<unsigned>(_mm256_movemask_ps(reinterpret_cast<Vec>(any & (argmax == place))));
+        std::int32_t& total = lists.counts[window * from.places + place];
+        const std::int32_t count = total;
+        SparseEntry* to = lists.entries + (window * from.places + place) * lists.room + count;
+        total = count + __builtin_popcount(chosen);
+        put(to, chosen & 15U, low);
+        put(to + __builtin_popcount(chosen & 15U), chosen >> 4, high);
+      }
+    }
+  }
+}
+
+/// For each of eight lanes, the pairs of floats that four vectors of first and four of second ones give.
+static inline void pair_lanes(const Vec (&first)[4], const Vec (&second)[4], Vec (&lanes)[8]) {
+  __m256d pairs[2][4];  // of lanes 0, 1, 4, 5, and of the others
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    pairs[0][i] = _mm256_castps_pd(_mm256_unpacklo_ps(first[i], second[i]));
+    pairs[1][i] = _mm256_castps_pd(_mm256_unpackhi_ps(first[i], second[i]));
+  }
+#pragma GCC unroll 2
+  for (int k = 0; k < 2; ++k) {
+    const auto& p = pairs[k];
+    const __m256d even[2] = {_mm256_unpacklo_pd(p[0], p[1]), _mm256_unpacklo_pd(p[2], p[3])};
+    const __m256d odd[2] = {_mm256_unpackhi_pd(p[0], p[1]), _mm256_unpackhi_pd(p[2], p[3])};
+    lanes[2 * k] = _mm256_castpd_ps(_mm256_permute2f128_pd(even[0], even[1], 0x20));
+    lanes[2 * k + 1] = _mm256_castpd_ps(_mm256_permute2f128_pd(odd[0], odd[1], 0x20));
+    lanes[2 * k + 4] = _mm256_castpd_ps(_mm256_permute2f128_pd(even[0], even[1], 0x31));
+    lanes[2 * k + 5] = _mm256_castpd_ps(_mm256_permute2f128_pd(odd[0], odd[1], 0x31));
+  }
+}
+
+void list_channels_by_vectors(const SparseGradients& from, const std::int32_t* windows, const std::int32_t* places,
+                              const SparseLists& lists) {
+  alignas(32) std::int32_t table[kMostPlaces] = {};
+  __builtin_memcpy(table, places, static_cast<std::size_t>(from.places) * sizeof *places);
+  const __m256i low = _mm256_load_si256(reinterpret_cast<const __m256i*>(table));
+  const __m256i high = _mm256_load_si256(reinterpret_cast<const __m256i*>(table + kLanes));
+  for (std::int64_t c = 0; c < from.channels; c += kLanes) {
+    const int n = from.channels - c < kLanes ? static_cast<int>(from.channels - c) : kLanes;
+    for (std::int64_t first = 0; first < from.windows; first += 4) {
+      Vec gradients[4], offsets[4], entries[8];
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) {
+        const bool exists = first + i < from.windows;
+        const std::int64_t window = exists ? first + i : 0, at = window * from.channels + c;
+        gradients[i] = exists ? gradients_at(from, at, n) : Vec{};
+        const VecInt argmax = load_bytes(from.argmax + at, n);
+        const auto index = reinterpret_cast<__m256i>(argmax);
+        const auto near = reinterpret_cast<VecInt>(_mm256_permutevar8x32_epi32(low, index));
+        const auto far = reinterpret_cast<VecInt>(_mm256_permutevar8x32_epi32(high, index));
+        offsets[i] = reinterpret_cast<Vec>((argmax > kLanes - 1 ? far : near) + windows[window]);
+      }
+      pair_lanes(offsets, gradients, entries);
+#pragma GCC unroll 8
+      for (int i = 0; i < kLanes; ++i) {
+        if (i >= n) break;
+        const auto chosen = _mm256_movemask_pd(reinterpret_cast<__m256d>(entries[i] != Vec{}));  // the upper floats are the gradients
+        const std::int32_t count = lists.counts[c + i];
+        put(lists.entries + (c + i) * lists.room + count, static_cast<unsigned>(chosen), entries[i]);
+        lists.counts[c + i] = count + __builtin_popcount(static_cast<unsigned>(chosen));
+      }
+    }
+  }
+}
 #endif
 
 void list_places(const SparseGradients& from, std::int64_t step, const SparseLists& lists) {
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
   if (from.places <= kMostPlaces) return list_places_by_vectors(from, step, lists);
 #endif
   for (std::int64_t i = 0; i < from.windows * from.channels; ++i) {
@@ -133,7 +234,7 @@ void list_places(const SparseGradients& from, std::int64_t step, const SparseLis
 }
 
 void list_channels(const SparseGradients& from, const std::int32_t* windows, const std::int32_t* places, const SparseLists& lists) {
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
   if (from.places <= kMostPlaces && from.channels > kLanes / 4) return list_channels_by_vectors(from, windows, places, lists);
 #endif
   for (std::int64_t window = 0, i = 0; window < from.windows; ++window) {

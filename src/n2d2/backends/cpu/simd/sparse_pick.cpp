@@ -119,8 +119,116 @@ void sparse_pick(const SparsePick& pick) {
 
 void add_sparse_pick(Simd& table);
 void add_sparse_pick(Simd& table) { table.sparse_pick = sparse_pick; }
+#elif defined(__AVX2__)
+namespace {
+
+constexpr int kBlock = 32;  // windows whose patches are copied before any is used
+constexpr int kStep = SparsePick::kFloats + kLanes;
+
+/// Vectors of a patch that hold all a window's places of a tap: each serves as many taps as it can.
+struct Slots {
+  int count = 0;
+  std::int32_t begin[SparsePick::kTaps];   ///< first float of each
+  std::int32_t of_tap[SparsePick::kTaps];  ///< first float of a tap's slot, where slots follow each other
+  VecInt distance[SparsePick::kTaps];      ///< from the slot's first float to that of the tap
+
+  explicit Slots(const SparsePick& pick) {
+    int reach = 1;  // floats from the first place to the last
+    for (const std::int32_t place : pick.places) reach = place >= reach ? place + 1 : reach;
+    for (int t = 0; t < pick.tap_count; ++t) {
+      const bool fits = count > 0 && pick.taps[t] >= begin[count - 1] && pick.taps[t] + reach <= begin[count - 1] + kLanes;
+      if (!fits) begin[count++] = pick.taps[t];
+      of_tap[t] = (count - 1) * kLanes;
+      distance[t] = VecInt{} + (pick.taps[t] - begin[count - 1]);
+    }
+  }
+};
+
+/// The patches of windows [first, end), rows joined.
+void join(const SparsePick& pick, std::int64_t first, std::int64_t end, float* to) {
+  for (std::int64_t window = first; window < end; ++window, to += kStep) {
+    const float* from = pick.image + pick.windows[window];
+    float* at = to;
+    for (int row = 0; row < pick.rows; ++row, from += pick.image_row, at += pick.width) {
+      if (pick.width == 4) {
+        _mm_storeu_ps(at, _mm_loadu_ps(from));
+        continue;
+      }
+      for (int i = 0; i < pick.width; i += kLanes) store(at + i, load_part(from + i, pick.width - i < kLanes ? pick.width - i : kLanes));
+    }
+  }
+}
+
+/// Channels of a vector, and windows whose slots lie ready.
+struct Part {
+  std::int64_t channel;
+  int count;  ///< of channels
+  std::int64_t first, end;
+  const float* slots;  ///< aligned: vectors that cross a line are slow to permute
+};
+
+/// Taps [tap, tap + kTaps) of a part.
+template <int kTaps>
+void pick_taps(const SparsePick& pick, const Slots& slots, int tap, const Part& part) {
+  const bool is_whole = part.count == kLanes;
+  const auto get = [&](const float* from) { return is_whole ? load(from) : load_part(from, part.count); };
+  const auto put = [&](float* to, Vec value) { is_whole ? store(to, value) : store_part(to, part.count, value); };
+  const auto places = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(pick.places));
+  float* to = pick.sums + tap * pick.channels + part.channel;
+  Vec sums[kTaps], total{};
+#pragma GCC unroll 9
+  for (int t = 0; t < kTaps; ++t) sums[t] = get(to + t * pick.channels);
+  const VecInt* distance = slots.distance + tap;
+  const float* patch = part.slots;
+  std::int64_t at = part.first * pick.channels + part.channel;
+  for (std::int64_t window = part.first; window < part.end; ++window, at += pick.channels, patch += slots.count * kLanes) {
+    asm("" : "+r"(distance));  // from memory: registers for them would displace sums
+    Vec gradient = get(pick.dy + at);
+    if (pick.y != nullptr) gradient = get(pick.y + at) <= Vec{} ? Vec{} : gradient;
+    total += gradient;
+    const auto place = reinterpret_cast<__m256i>(load_bytes(pick.argmax + at, part.count));
+    const auto begin = reinterpret_cast<VecInt>(_mm256_permutevar8x32_epi32(places, place));
+#pragma GCC unroll 9
+    for (int t = 0; t < kTaps; ++t) {
+      Vec slot = load(patch + slots.of_tap[tap + t]);
+      asm("" : "+x"(slot));  // permutations that read memory take twice the time
+      const auto index = reinterpret_cast<__m256i>(begin + distance[t]);
+      sums[t] = fma(gradient, _mm256_permutevar8x32_ps(slot, index), sums[t]);
+    }
+  }
+#pragma GCC unroll 9
+  for (int t = 0; t < kTaps; ++t) put(to + t * pick.channels, sums[t]);
+  if (tap == 0 && pick.gradients != nullptr) put(pick.gradients + part.channel, get(pick.gradients + part.channel) + total);
+}
+
+void sparse_pick(const SparsePick& pick) {
+  static constexpr void (*kBodies[9])(const SparsePick&, const Slots&, int, const Part&) = {
+      pick_taps<1>, pick_taps<2>, pick_taps<3>, pick_taps<4>, pick_taps<5>, pick_taps<6>, pick_taps<7>, pick_taps<8>, pick_taps<9>};
+  const Slots slots(pick);
+  float joined[kBlock * kStep] = {};
+  alignas(32) float copies[kBlock * SparsePick::kTaps * kLanes];
+  for (std::int64_t first = 0; first < pick.window_count; first += kBlock) {
+    const std::int64_t end = first + kBlock < pick.window_count ? first + kBlock : pick.window_count;
+    join(pick, first, end, joined);
+    float* to = copies;
+    for (std::int64_t i = 0; i < end - first; ++i) {
+      for (int slot = 0; slot < slots.count; ++slot, to += kLanes) store(to, load(joined + i * kStep + slots.begin[slot]));
+    }
+    for (std::int64_t c = 0; c < pick.channels; c += kLanes) {
+      const Part part{c, pick.channels - c < kLanes ? static_cast<int>(pick.channels - c) : kLanes, first, end, copies};
+      for (int tap = 0; tap < pick.tap_count; tap += 9) {
+        kBodies[(pick.tap_count - tap < 9 ? pick.tap_count - tap : 9) - 1](pick, slots, tap, part);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void add_sparse_pick(Simd& table);
+void add_sparse_pick(Simd& table) { table.sparse_pick = sparse_pick; }
 #else
-// Without permutations of 16 floats lists are faster.
+// Without permutations of whole vectors lists are faster.
 void add_sparse_pick(Simd& table);
 void add_sparse_pick(Simd&) {}
 #endif

@@ -1,15 +1,16 @@
-// Gradients of a convolution's input behind a max-pool whose windows and kernel are small: the sums of a whole window stay in registers.
+// Gradients of a convolution's input behind a max-pool whose windows and kernel are small: the sums of a whole window, or of a row of
+// its places, stay in registers.
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/backends/cpu/simd/vec.h"
 
 namespace n2d2::cpu::N2D2_ISA {
 namespace {
 
-/// Adds what the marked gradients of a window give: kPool x kPool places, each with kKernel x kKernel taps.
-template <int kPool, int kKernel, int kSide>
-static inline void add_window(const std::uint32_t* marks, const float* dy, const float* weights, Vec (&sums)[kSide][kSide]) {
+/// Adds what the marked gradients of some rows of places give: kPool places a row, each with kKernel x kKernel taps.
+template <int kPool, int kKernel, int kHeight, int kSide>
+static inline void add_window(const std::uint32_t* marks, const float* dy, const float* weights, Vec (&sums)[kHeight][kSide]) {
 #pragma GCC unroll 9
-  for (int place = 0; place < kPool * kPool; ++place) {
+  for (int place = 0; place < (kHeight - kKernel + 1) * kPool; ++place) {
     for (std::uint32_t bits = marks[place]; bits != 0; bits &= bits - 1) {
       const std::int64_t output = __builtin_ctz(bits);
       const Vec factor = splat(dy[output]);
@@ -26,7 +27,11 @@ static inline void add_window(const std::uint32_t* marks, const float* dy, const
   }
 }
 
-/// A row of windows, for one vector of channels and 32 outputs.
+/// Rows of places of a window whose sums fit the registers.
+template <int kPool, int kKernel>
+constexpr int kRowsAtATime = (kPool + kKernel - 1) * (kPool + kKernel - 1) <= (kLanes == 16 ? 25 : 9) ? kPool : 1;
+
+/// Some rows of the places of a row of windows, for one vector of channels and 32 outputs.
 struct Row {
   const std::uint32_t* marks;
   const float* dy;
@@ -35,35 +40,35 @@ struct Row {
   bool is_first;  ///< no row above has been written
 };
 
-/// All inputs under a window are in registers, of which those under the next window, too, stay there. kAdds: on top of what other outputs
-/// gave.
+/// All inputs under these places of a window are in registers, of which those under the next window, too, stay there. kAdds: on top of what
+/// other outputs gave.
 template <int kPool, int kKernel, bool kAdds>
 void window_row(const SparseWindows& task, Row at) {
-  constexpr int kSide = kPool + kKernel - 1, kKept = kKernel - 1;
+  constexpr int kHeight = kRowsAtATime<kPool, kKernel> + kKernel - 1, kSide = kPool + kKernel - 1, kKept = kKernel - 1;
   const std::int64_t row = task.image_row, column = task.channels;
   float* image = at.image;
-  Vec sums[kSide][kSide];
+  Vec sums[kHeight][kSide];
   const auto begin = [&](int j) {
 #pragma GCC unroll 5
-    for (int i = 0; i < kSide; ++i) {
+    for (int i = 0; i < kHeight; ++i) {
       const bool is_new = !kAdds && (at.is_first || i >= kKept);
       sums[i][j] = is_new ? Vec{} : load(image + i * row + j * column);
     }
   };
   const auto end = [&](int j) {
 #pragma GCC unroll 5
-    for (int i = 0; i < kSide; ++i) store(image + i * row + j * column, sums[i][j]);
+    for (int i = 0; i < kHeight; ++i) store(image + i * row + j * column, sums[i][j]);
   };
 #pragma GCC unroll 5
   for (int j = 0; j < kKept; ++j) begin(j);
   for (std::int64_t window = 0; window < task.columns; ++window) {
 #pragma GCC unroll 5
     for (int j = kKept; j < kSide; ++j) begin(j);
-    add_window<kPool, kKernel>(at.marks + window * kPool * kPool, at.dy + window * task.outputs, at.weights, sums);
+    add_window<kPool, kKernel, kHeight>(at.marks + window * kPool * kPool, at.dy + window * task.outputs, at.weights, sums);
 #pragma GCC unroll 5
     for (int j = 0; j < kPool; ++j) end(j);
 #pragma GCC unroll 5
-    for (int i = 0; i < kSide; ++i) {
+    for (int i = 0; i < kHeight; ++i) {
 #pragma GCC unroll 5
       for (int j = 0; j < kKept; ++j) sums[i][j] = sums[i][j + kPool];
     }
@@ -80,12 +85,14 @@ void windows(const SparseWindows& task) {
   for (std::int64_t c = 0; c < task.channels; c += kLanes) {
     for (std::int64_t output = 0; output < task.outputs; output += 32) {
       for (std::int64_t i = 0; i < task.rows; ++i) {
-        const Row row{.marks = task.bits + (output / 32 * task.rows + i) * task.columns * kPlaces,
-                      .dy = task.dy + i * task.columns * task.outputs + output,
-                      .weights = task.weights + (c * task.outputs + output * kLanes) * kTaps,
-                      .image = task.image + i * kPool * task.image_row + c,
-                      .is_first = i == 0};
-        output > 0 ? window_row<kPool, kKernel, true>(task, row) : window_row<kPool, kKernel, false>(task, row);
+        for (int place = 0; place < kPool; place += kRowsAtATime<kPool, kKernel>) {
+          const Row row{.marks = task.bits + (output / 32 * task.rows + i) * task.columns * kPlaces + place * kPool,
+                        .dy = task.dy + i * task.columns * task.outputs + output,
+                        .weights = task.weights + (c * task.outputs + output * kLanes) * kTaps,
+                        .image = task.image + (i * kPool + place) * task.image_row + c,
+                        .is_first = i == 0 && place == 0};
+          output > 0 ? window_row<kPool, kKernel, true>(task, row) : window_row<kPool, kKernel, false>(task, row);
+        }
       }
     }
   }
@@ -96,11 +103,9 @@ using Body = void (*)(const SparseWindows&);
 Body body_of(int pool, int kernel) {
   if (pool == 2 && kernel == 1) return windows<2, 1>;
   if (pool == 2 && kernel == 2) return windows<2, 2>;
-#if defined(__AVX512F__)
   if (pool == 2 && kernel == 3) return windows<2, 3>;
   if (pool == 3 && kernel == 2) return windows<3, 2>;
   if (pool == 3 && kernel == 3) return windows<3, 3>;
-#endif
   return nullptr;
 }
 

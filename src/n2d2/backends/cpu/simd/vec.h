@@ -107,7 +107,19 @@ static inline VecInt load_bytes(const std::uint8_t* p, int n) {
   if (n == kLanes) {
     bytes = *reinterpret_cast<const VecByte*>(p);
   } else {
-    for (int i = 0; i < kLanes; ++i) bytes[i] = i < n ? p[i] : std::uint8_t{0};
+    std::uint64_t rest = 0;  // in pieces of 4, 2 and 1
+    int at = 0;
+    const auto piece = [&](int size) {
+      if ((n & size) == 0) return;
+      std::uint64_t part = 0;
+      __builtin_memcpy(&part, p + at, static_cast<std::size_t>(size));
+      rest |= part << (8 * at);
+      at += size;
+    };
+    piece(4);
+    piece(2);
+    piece(1);
+    __builtin_memcpy(&bytes, &rest, sizeof bytes);
   }
 #if defined(__AVX2__)
   return reinterpret_cast<VecInt>(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(&bytes))));

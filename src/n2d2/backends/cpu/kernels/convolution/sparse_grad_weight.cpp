@@ -145,8 +145,10 @@ void prepare(Emitter& emit) {
   const ir::Node& node = emit.node();
   const Sparse s = sparse_of(node, node.input_shape(2), node.output_shape(0));
   const SparsePick pick = pick_of(s);
-  const bool picks = simd().sparse_pick != nullptr && pick.rows > 0 && s.run() < kRunForLists && s.conv.channels[1] >= simd().lanes / 2 &&
-                     s.has_whole_windows();
+  const std::int64_t lanes = simd().lanes, reach = *std::max_element(std::begin(pick.places), std::end(pick.places)) + 1;
+  const bool fits = pick.rows > 0 && (2 * lanes >= SparsePick::kFloats || reach <= lanes);  // two vectors, or one for a window's places
+  const bool picks =
+      simd().sparse_pick != nullptr && fits && s.run() < kRunForLists && s.conv.channels[1] >= lanes / 2 && s.has_whole_windows();
   picks ? prepare_pick(emit, s, pick) : prepare_lists(emit, s);
 }
 
