@@ -47,6 +47,52 @@ struct Tile {
   int last;  // channels of the last vector
 };
 
+#if !defined(__AVX512F__)
+/// Chooses from what each window has.
+template <int kColumns, int kVecs>
+static inline void put(const ConvTask& task, const Vec (&sums)[2][kColumns][kVecs], float* y, std::uint8_t* argmax, int last) {
+  VecInt nan{};
+#pragma GCC unroll 6
+  for (int i = 0; i < kColumns; ++i) {
+#pragma GCC unroll 2
+    for (int j = 0; j < kVecs; ++j) nan |= either_nan(sums[0][i][j], sums[1][i][j]);
+  }
+  const bool has_nan = any(nan);
+  const Vec least = splat(task.relu ? 0.0F : -__builtin_inff());
+#pragma GCC unroll 3
+  for (int i = 0; i < kColumns; i += 2, y += task.y_step, argmax += task.y_step) {
+    if (__builtin_expect(has_nan, 0)) {
+#pragma GCC unroll 2
+      for (int j = 0; j < kVecs; ++j) {
+        MaxPlace best{sums[0][i][j], VecInt{}};
+        best.consider(sums[0][i + 1][j], 1);
+        best.consider(sums[1][i][j], 2);
+        best.consider(sums[1][i + 1][j], 3);
+        if (task.relu) best.relu();
+        best.put(y + j * kLanes, argmax + j * kLanes, j + 1 < kVecs ? kLanes : last);
+      }
+      continue;
+    }
+    MaxOfFour first(sums[0][i][0], sums[0][i + 1][0], sums[1][i][0], sums[1][i + 1][0]);
+    first.value = larger(first.value, least);
+    if constexpr (kVecs == 1) {
+      first.put(y, argmax, last);
+    } else {
+      MaxOfFour second(sums[0][i][1], sums[0][i + 1][1], sums[1][i][1], sums[1][i + 1][1]);
+      second.value = larger(second.value, least);
+      store(y, first.value);
+      if (last == kLanes) {
+        store(y + kLanes, second.value);
+        put_places(first, second, argmax);
+      } else {
+        store_bytes(argmax, kLanes, -first.minus_place);
+        second.put(y + kLanes, argmax + kLanes, last);
+      }
+    }
+  }
+}
+#endif
+
 template <class L, int kWindows, int kVecs>
 void tile(const Tile& t) {
   using V = typename L::V;
@@ -90,6 +136,7 @@ void tile(const Tile& t) {
       }
     }
   }
+#if defined(__AVX512F__)
 #pragma GCC unroll 7
   for (int i = 0; i < kWindows; ++i) {
 #pragma GCC unroll 2
@@ -102,7 +149,51 @@ void tile(const Tile& t) {
       best.put(t.y + i * task.y_step + j * L::kWidth, t.argmax + i * task.y_step + j * L::kWidth, j + 1 < kVecs ? L::kWidth : t.last);
     }
   }
+#else
+  put(task, sums, t.y, t.argmax, t.last);
+#endif
 }
+
+#if !defined(__AVX512F__)
+/// All windows of a row, one by one, two vectors of channels: too little work each for a call.
+void row_of_two(const Tile& t, std::int64_t windows) {
+  const ConvTask& task = *t.task;
+  Vec start[2] = {};
+  if (t.bias != nullptr) {
+    start[0] = load(t.bias);
+    start[1] = load_part(t.bias + kLanes, t.last);
+  }
+  const std::int64_t run_floats = task.run_floats, run_count = task.run_count, y_step = task.y_step, advance = 2 * task.x_step;
+  const std::int64_t* runs = task.runs;
+  const float* x[2][2] = {{t.x, t.x + task.x_step}, {t.x + task.x_row, t.x + task.x_row + task.x_step}};
+  float* y = t.y;
+  std::uint8_t* argmax = t.argmax;
+  for (; windows > 0; --windows, y += y_step, argmax += y_step) {
+    Vec sums[2][2][2] = {{{start[0], start[1]}, {start[0], start[1]}}, {{start[0], start[1]}, {start[0], start[1]}}};
+    const float* w = t.weights;
+    for (std::int64_t r = 0; r < run_count; ++r) {
+      for (std::int64_t at = runs[r], end = at + run_floats; at < end; ++at, w += 2 * kLanes) {
+        const Vec weights[2] = {load(w), load(w + kLanes)};
+#pragma GCC unroll 2
+        for (int row = 0; row < 2; ++row) {
+#pragma GCC unroll 2
+          for (int i = 0; i < 2; ++i) {
+            const float factor = x[row][i][at];
+            sums[row][i][0] += weights[0] * factor;
+            sums[row][i][1] += weights[1] * factor;
+          }
+        }
+      }
+    }
+    put(task, sums, y, argmax, t.last);
+#pragma GCC unroll 2
+    for (int row = 0; row < 2; ++row) {
+      x[row][0] += advance;
+      x[row][1] += advance;
+    }
+  }
+}
+#endif
 
 using Body = void (*)(const Tile&);
 template <class L>
@@ -112,7 +203,6 @@ struct Tiles {
   static constexpr Body kTwo[] = {tile<L, 1, 2>, tile<L, 2, 2>, tile<L, 3, 2>};
 #else
   static constexpr Body kOne[] = {tile<L, 1, 1>, tile<L, 2, 1>, tile<L, 3, 1>};
-  static constexpr Body kTwo[] = {tile<L, 1, 2>};
 #endif
 };
 
@@ -122,7 +212,11 @@ void run_with(const ConvTask& task, std::uint8_t* argmax) {
   for (std::int64_t m = 0; m < task.channels; m += 2 * L::kWidth) {
     const std::int64_t left = task.channels - m < 2 * L::kWidth ? task.channels - m : 2 * L::kWidth;
     const int vecs = left > L::kWidth ? 2 : 1;
+#if defined(__AVX512F__)
     const Body* bodies = vecs == 2 ? Tiles<L>::kTwo : Tiles<L>::kOne;
+#else
+    const Body* bodies = Tiles<L>::kOne;
+#endif
     const std::int64_t tiles = (windows + L::kMost[vecs] - 1) / L::kMost[vecs];
     Tile t{.task = &task,
            .x = nullptr,
@@ -131,6 +225,18 @@ void run_with(const ConvTask& task, std::uint8_t* argmax) {
            .y = nullptr,
            .argmax = nullptr,
            .last = static_cast<int>(left - (vecs - 1) * L::kWidth)};
+#if !defined(__AVX512F__)
+    if (vecs == 2) {
+      for (std::int64_t row = 0; row < task.rows / 2; ++row) {
+        const std::int64_t to = row * task.y_row + m;
+        t.x = task.x + 2 * row * task.x_row;
+        t.y = task.y + to;
+        t.argmax = argmax + to;
+        row_of_two(t, windows);
+      }
+      continue;
+    }
+#endif
     for (std::int64_t row = 0; row < task.rows / 2; ++row) {
       for (std::int64_t i = 0; i < tiles; ++i) {
         const std::int64_t begin = windows * i / tiles, end = windows * (i + 1) / tiles;

@@ -135,8 +135,8 @@ void fill(const ConvWindowsTask& task, const float* x, std::int64_t rows, const 
         for (std::int64_t j = 0; j < task.columns; j += kLanes) {
           const int count = static_cast<int>(task.columns - j < kLanes ? task.columns - j : kLanes);
           const Vec a = load(from + u + 2 * j), b = load(from + u + 2 * j + kLanes);
-          store_part(out + u * right + j, count, every_other(a, b, 0, kEach));
-          if (u < task.kernel[1]) store_part(out + (u + 1) * right + j, count, every_other(a, b, 1, kEach));
+          store_pieces(out + u * right + j, count, every_other(a, b, 0, kEach));
+          if (u < task.kernel[1]) store_pieces(out + (u + 1) * right + j, count, every_other(a, b, 1, kEach));
         }
       }
     }
@@ -151,7 +151,7 @@ void put(const Result& result, std::int64_t count, std::int64_t channels, float*
   const std::int64_t floats = count * channels;
   for (std::int64_t i = 0; i < floats; i += kLanes) {
     const int part = static_cast<int>(floats - i < kLanes ? floats - i : kLanes);
-    store_part(y + i, part, load(values + i));
+    store_pieces(y + i, part, load(values + i));
     store_bytes(argmax + i, part, reinterpret_cast<VecInt>(load(places + i)));
   }
 }
