@@ -190,7 +190,7 @@ void run_with(const ConvTask& task) {
 
 template <class L>
 void run_as(const ConvTask& task) {
-  if (task.in_parts && task.run_floats > ConvTask::kPart) return run_with<L, true>(task);
+  if (task.in_parts && task.run_count * task.run_floats > ConvTask::kPart) return run_with<L, true>(task);
   run_with<L, false>(task);
 }
 

@@ -194,6 +194,7 @@ void DirectConvolution::rows(const float* image, const float* weights, const flo
     task.runs = part.runs.data();
     task.run_count = static_cast<std::int64_t>(part.runs.size());
     task.run_floats = part.run_floats;
+    task.in_parts = part.is_long();
     task.weights = weights;
     task.y = y + ((begin * out_step_[0] + part.first[0] - first) * out_[1] + part.first[1]) * channels_;
     if (task.rows > 0) simd().conv.run(task);
@@ -218,6 +219,7 @@ void DirectConvolution::row_of_all(const float* x, const float* weights, const f
                    .runs = part.runs.data(),
                    .run_count = static_cast<std::int64_t>(part.runs.size()),
                    .run_floats = part.run_floats,
+                   .in_parts = part.is_long(),
                    .weights = weights,
                    .bias = bias,
                    .relu = relu,

@@ -56,6 +56,9 @@ class DirectConvolution {
     std::vector<std::int64_t> tap_floats;  ///< first weight of each tap, in the order of the runs
     std::int64_t run_floats = 0;
     std::int64_t weight_floats = 0;  ///< packed
+
+    /// Sums of so many terms are made in parts; those of very short runs are not, where that would cost as much as the products.
+    bool is_long() const { return run_floats >= 16 && static_cast<std::int64_t>(runs.size()) * run_floats > 512; }
   };
   DirectConvolution() = default;
   void add_part(const std::vector<std::int64_t>& rows, const std::vector<std::int64_t>& columns, std::array<std::int64_t, 2> first,
