@@ -15,7 +15,7 @@ struct ConvTask {
   const std::int64_t* runs = nullptr;  ///< first float of each run, from the input of the output
   std::int64_t run_count = 0;
   std::int64_t run_floats = 0;
-  bool in_parts = false;           ///< runs are summed in parts of kPart floats: rounding errors grow with the length of a sum
+  bool in_parts = false;           ///< each run is summed in parts of at most kPart floats: errors grow with the length of a sum
   const float* weights = nullptr;  ///< as ConvBodies::pack wrote them
   const float* bias = nullptr;     ///< one per output channel, or null
   bool relu = false;
@@ -63,10 +63,10 @@ struct ConvWindowsTask {
 };
 
 struct ConvBodies {
-  /// Every output is one chain of multiply-adds over the runs, in order, from the bias.
+  /// Every output is one chain of multiply-adds over the runs, in order, from the bias; in parts, a chain for each part.
   void (*run)(const ConvTask& task) = nullptr;
-  /// The same with a max-pool by windows of 2x2 behind it, each of which says in `argmax` from which place its value comes. `rows` and
-  /// `columns`, of the convolution, are even; y_row and y_step are floats of y, and bytes of argmax, between windows.
+  /// The same, always in one chain, with a max-pool by windows of 2x2 behind it, which say in `argmax` from which place a value comes.
+  /// `rows` and `columns`, of the convolution, are even; y_row and y_step are floats of y, and bytes of argmax, between windows.
   void (*run_pooled)(const ConvTask& task, std::uint8_t* argmax) = nullptr;
   /// The same for few channels of inputs and outputs: the bits of run_pooled.
   void (*run_windows)(const ConvWindowsTask& task) = nullptr;
