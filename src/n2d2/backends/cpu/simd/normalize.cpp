@@ -10,6 +10,7 @@ namespace {
 
 constexpr int kMost = kLanes == 16 ? 4 : 2;  // vectors of channels whose factors and sums fit into the registers
 constexpr std::int64_t kChunk = 32;          // places that are summed in float: of equal terms more lose digits, all to one side
+constexpr std::int64_t kAhead = 16;          // places whose lines are asked for before they are read, see fetch()
 
 std::int64_t width(std::int64_t channels) {
   if (channels >= kLanes) return channels;
@@ -24,7 +25,18 @@ static inline Vec read(const float* p, int n) {
   return whole ? load(p) : load_part(p, n);
 }
 
+/// Asks for what vector j will read some places later. Many channels are read in columns of a line or two, with other lines of the
+/// place between them: processors recognise that pattern late, and most of these arrays come from beyond the second-level cache.
+/// Inlined always: GCC drops calls of a function that does nothing else.
+template <class Body>
+[[gnu::always_inline]] static inline void fetch(const NormalizeTask& t, std::int64_t i, int j) {
+  if (j % (16 / kLanes) != 0) return;  // once a line
+  __builtin_prefetch(t.x + i + kAhead * t.width);
+  if (Body::kReadsGradient) __builtin_prefetch(t.dy + i + kAhead * t.width);
+}
+
 struct Moments {
+  static constexpr bool kReadsGradient = false;
   Vec mean;
   template <bool whole>
   void take(const NormalizeTask& t, std::int64_t c, int n) {
@@ -40,6 +52,7 @@ struct Moments {
 
 template <bool relu, bool adds>
 struct Apply {
+  static constexpr bool kReadsGradient = false;
   Vec mean, scale, shift;
   template <bool whole>
   void take(const NormalizeTask& t, std::int64_t c, int n) {
@@ -58,6 +71,7 @@ struct Apply {
 /// x - mean, and the gradient behind Relu: y is computed again, in the same way.
 template <bool relu>
 struct Incoming {
+  static constexpr bool kReadsGradient = true;
   Vec mean, scale, shift;
   template <bool whole>
   void take(const NormalizeTask& t, std::int64_t c, int n) {
@@ -86,6 +100,7 @@ struct GradientSums : Incoming<relu> {
 
 template <bool relu>
 struct Gradient {
+  static constexpr bool kReadsGradient = true;
   Incoming<relu> incoming;
   Vec scale, slope, constant;
   template <bool whole>
@@ -130,7 +145,9 @@ struct Sum {
     const auto add = [&](std::int64_t place, int chain) {
 #pragma GCC unroll 4
       for (int j = 0; j < kVecs; ++j) {
-        term[j].template add<true>(t, first + place * t.width + channel(j), kLanes, sums[chain][j][0], sums[chain][j][1]);
+        const std::int64_t i = first + place * t.width + channel(j);
+        fetch<Term>(t, i, j);
+        term[j].template add<true>(t, i, kLanes, sums[chain][j][0], sums[chain][j][1]);
       }
     };
     std::int64_t place = 0;
@@ -169,6 +186,7 @@ struct Map {
 #pragma GCC unroll 4
       for (int j = 0; j < kVecs; ++j) {
         const std::int64_t i = first + place * t.width + channel(j);
+        fetch<Function>(t, i, j);
         store(t.to + i, function[j].template at<true>(t, i, kLanes));
       }
     }
