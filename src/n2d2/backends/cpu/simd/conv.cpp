@@ -1,6 +1,7 @@
 // Direct convolutions in register tiles: inputs are broadcast, output channels are vectors.
 #include "n2d2/backends/cpu/simd/conv.h"
 
+#include "n2d2/backends/cpu/simd/add_inputs.h"
 #include "n2d2/backends/cpu/simd/conv_weights.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/backends/cpu/simd/vec.h"
@@ -9,6 +10,11 @@ namespace n2d2::cpu::N2D2_ISA {
 namespace {
 
 constexpr int kPanelVecs = 2;
+#if defined(__AVX512F__)
+constexpr int kAtOnce = 1;  // inputs that are added without a branch
+#else
+constexpr int kAtOnce = 4;
+#endif
 
 /// Vectors of kLanes floats.
 struct Whole {
@@ -67,7 +73,7 @@ static inline void add_part(V (&sums)[kColumns][kVecs], float* total, bool is_fi
 template <class L, bool kInParts, int kColumns, int kVecs>
 void tile(const Tile& t) {
   using V = typename L::V;
-  constexpr int kGroups = (kColumns + 3) / 4;
+  constexpr int kGroups = (kColumns + kPerPointer - 1) / kPerPointer;
   const ConvTask& task = *t.task;
   const bool whole = t.last == L::kWidth;
   V sums[kColumns][kVecs];
@@ -85,30 +91,19 @@ void tile(const Tile& t) {
     for (int j = 0; j < kVecs; ++j) __builtin_prefetch(t.y + (kColumns + i) * task.y_step + j * L::kWidth, 1);
   }
   const float* w = t.weights;
-  const std::int64_t step = task.x_step, step3 = 3 * task.x_step;
+  const std::int64_t step = task.x_step;
   for (std::int64_t r = 0; r < task.run_count; ++r) {
-    // A pointer for every four columns: the others are reached by the scales of an address.
     const float* x[kGroups];
 #pragma GCC unroll 4
     for (int g = 0; g < kGroups; ++g) {
-      x[g] = t.x + task.runs[r] + 4 * g * step;
+      x[g] = t.x + task.runs[r] + kPerPointer * g * step;
       asm("" : "+r"(x[g]));
     }
     for (std::int64_t k = 0, end; k < task.run_floats;) {
       end = kInParts && task.run_floats - k > ConvTask::kPart ? k + ConvTask::kPart : task.run_floats;
-      for (; k < end; ++k, w += kVecs * L::kWidth) {
-        V row[kVecs];
-#pragma GCC unroll 2
-        for (int j = 0; j < kVecs; ++j) row[j] = L::get(w + j * L::kWidth);
-#pragma GCC unroll 14
-        for (int i = 0; i < kColumns; ++i) {
-          const std::int64_t at = i % 4 == 3 ? step3 : (i % 4) * step;
-          const float factor = x[i / 4][at];
-#pragma GCC unroll 2
-          for (int j = 0; j < kVecs; ++j) sums[i][j] += row[j] * factor;
-        }
-#pragma GCC unroll 4
-        for (int g = 0; g < kGroups; ++g) ++x[g];
+      for (; k + kAtOnce <= end; k += kAtOnce) add_inputs<L, kAtOnce>(x, step, w, sums);
+      if constexpr (kAtOnce > 1) {
+        for (; k < end; ++k) add_inputs<L, 1>(x, step, w, sums);
       }
       if constexpr (kInParts) add_part(sums, t.total, r == 0 && k <= ConvTask::kPart, r + 1 == task.run_count && k == task.run_floats);
     }

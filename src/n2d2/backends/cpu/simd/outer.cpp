@@ -15,12 +15,19 @@ constexpr int kMaxRows[kMaxVecs] = {12, 6};
 #endif
 
 /// The vectors of a tile.
-struct Whole {
+struct Some {
   using Type = Vec;
   static constexpr int kWidth = kLanes;
+  static constexpr int kAtOnce = 1;  ///< pixels that are added without a branch
   static Vec multiply_add(Vec a, Vec b, Vec c) { return fma(a, b, c); }
-  static Vec load_some(const float* p, int n) { return load_part(p, n); }
+  static Vec load_all(const float* p) { return load(p); }
+  static Vec load_last(const float* p, int n) { return load_part(p, n); }
   static void put(Vec v, float* to, bool starts) { store(to, starts ? v : load(to) + v); }
+};
+/// Whose last one is whole: with AVX2 a load under a mask takes longer.
+struct Whole : Some {
+  static constexpr int kAtOnce = 2;
+  static Vec load_last(const float* p, int /*n*/) { return load(p); }
 };
 #if defined(__AVX512F__)
 /// For at most eight columns: processors that work on 256 bits at a time lose nothing on it.
@@ -28,8 +35,10 @@ struct Half {
   typedef float Type __attribute__((vector_size(32)));
   typedef float Anywhere __attribute__((vector_size(32), aligned(4), may_alias));
   static constexpr int kWidth = 8;
+  static constexpr int kAtOnce = 1;
   static Type multiply_add(Type a, Type b, Type c) { return _mm256_fmadd_ps(a, b, c); }
-  static Type load_some(const float* p, int n) { return _mm256_maskz_loadu_ps(static_cast<__mmask8>((1U << n) - 1U), p); }
+  static Type load_all(const float* p) { return *reinterpret_cast<const Anywhere*>(p); }
+  static Type load_last(const float* p, int n) { return _mm256_maskz_loadu_ps(static_cast<__mmask8>((1U << n) - 1U), p); }
   static void put(Type v, float* to, bool starts) {
     Anywhere& at = *reinterpret_cast<Anywhere*>(to);
     at = starts ? v : at + v;
@@ -41,36 +50,48 @@ struct Half {
 template <class V, int kGroups, int kRun, int kVecs>
 void tile(const OuterTask& t, const float* a, const float* b, int last, float* sums) {
   using Type = typename V::Type;
+  constexpr int kAtOnce = V::kAtOnce;
+  const std::int64_t a_step = t.a.pixel, b_step = t.b.pixel;
   Type total[kGroups][kRun][kVecs] = {};
+  const auto add = [&](const float* from, const float* columns) __attribute__((always_inline)) {
+    Type vec[kVecs];
+#pragma GCC unroll 2
+    for (int j = 0; j + 1 < kVecs; ++j) vec[j] = V::load_all(columns + j * V::kWidth);
+    vec[kVecs - 1] = V::load_last(columns + (kVecs - 1) * V::kWidth, last);
+#pragma GCC unroll 3
+    for (int g = 0; g < kGroups; ++g) {
+#pragma GCC unroll 28
+      for (int i = 0; i < kRun; ++i) {
+        const Type factor = from[g * t.a_group + i] - Type{};
+#pragma GCC unroll 2
+        for (int j = 0; j < kVecs; ++j) total[g][i][j] = V::multiply_add(factor, vec[j], total[g][i][j]);
+      }
+    }
+  };
   for (std::int64_t image = 0; image < t.images; ++image) {
     for (std::int64_t row = 0; row < t.rows; ++row) {
       const float* from = a + image * t.a.image + row * t.a.row;
       const float* columns = b + image * t.b.image + row * t.b.row;
-      for (std::int64_t pixel = 0; pixel < t.pixels; ++pixel, from += t.a.pixel, columns += t.b.pixel) {
-        Type vec[kVecs];
+      std::int64_t left = t.pixels;
+      for (; left >= kAtOnce; left -= kAtOnce, from += kAtOnce * a_step, columns += kAtOnce * b_step) {
 #pragma GCC unroll 2
-        for (int j = 0; j + 1 < kVecs; ++j) vec[j] = V::load_some(columns + j * V::kWidth, V::kWidth);
-        vec[kVecs - 1] = V::load_some(columns + (kVecs - 1) * V::kWidth, last);
+        for (int i = 0; i < kAtOnce; ++i) add(from + i * a_step, columns + i * b_step);
+      }
+      if (kAtOnce > 1 && left > 0) add(from, columns);
+    }
+  }
+  const std::int64_t sums_row = t.sums_row;
+  const auto put = [&](bool starts) __attribute__((always_inline)) {
 #pragma GCC unroll 3
-        for (int g = 0; g < kGroups; ++g) {
+    for (int g = 0; g < kGroups; ++g) {
 #pragma GCC unroll 28
-          for (int i = 0; i < kRun; ++i) {
-            const Type factor = from[g * t.a_group + i] - Type{};
+      for (int i = 0; i < kRun; ++i) {
 #pragma GCC unroll 2
-            for (int j = 0; j < kVecs; ++j) total[g][i][j] = V::multiply_add(factor, vec[j], total[g][i][j]);
-          }
-        }
+        for (int j = 0; j < kVecs; ++j) V::put(total[g][i][j], sums + g * t.sums_group + i * sums_row + j * V::kWidth, starts);
       }
     }
-  }
-#pragma GCC unroll 3
-  for (int g = 0; g < kGroups; ++g) {
-#pragma GCC unroll 28
-    for (int i = 0; i < kRun; ++i) {
-#pragma GCC unroll 2
-      for (int j = 0; j < kVecs; ++j) V::put(total[g][i][j], sums + g * t.sums_group + i * t.sums_row + j * V::kWidth, t.starts);
-    }
-  }
+  };
+  t.starts ? put(true) : put(false);
 }
 
 using Tile = void (*)(const OuterTask&, const float*, const float*, int, float*);
@@ -103,11 +124,12 @@ constexpr Tiles make_tiles() {
   return tiles;
 }
 /// From the narrowest on.
-constexpr Tiles kTiles[] = {
 #if defined(__AVX512F__)
-    make_tiles<Half, 1>(),
+constexpr Tiles kTiles[] = {make_tiles<Half, 1>(), make_tiles<Some, 1>(), make_tiles<Some, 2>()};
+#else
+constexpr Tiles kTiles[] = {make_tiles<Some, 1>(), make_tiles<Some, 2>()};
+constexpr Tiles kWholeTiles[] = {make_tiles<Whole, 1>(), make_tiles<Whole, 2>()};
 #endif
-    make_tiles<Whole, 1>(), make_tiles<Whole, 2>()};
 constexpr int kWidths = sizeof(kTiles) / sizeof(kTiles[0]);
 
 /// How many of `left` groups a tile takes, of runs of that length.
@@ -139,7 +161,12 @@ void outer(const OuterTask& t) {
     while (chosen + 1 < kWidths && left > kTiles[chosen].vecs * kTiles[chosen].vec) ++chosen;
     const Tiles& tiles = kTiles[chosen];
     const std::int64_t width = left < tiles.vecs * tiles.vec ? left : tiles.vecs * tiles.vec;
-    each_row(t, tiles, column, static_cast<int>(width - (tiles.vecs - 1) * tiles.vec));
+    const int last = static_cast<int>(width - (tiles.vecs - 1) * tiles.vec);
+#if defined(__AVX512F__)
+    each_row(t, tiles, column, last);
+#else
+    each_row(t, last == kLanes ? kWholeTiles[chosen] : tiles, column, last);
+#endif
     column += width;
   }
 }

@@ -1,4 +1,5 @@
 // Products of tiles and weights at one place of Winograd's algorithm: sums are short, so that what lies around them counts.
+#include "n2d2/backends/cpu/simd/add_inputs.h"
 #include "n2d2/backends/cpu/simd/conv.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/backends/cpu/simd/vec.h"
@@ -38,42 +39,27 @@ struct Part {
   const float* weights;
 };
 
-/// Adds what `count` inputs from each of the pointers on give to the sums.
-template <int kCount, int kTiles, int kVecs>
-static inline void add_inputs(const float* (&from)[(kTiles + 2) / 3], std::int64_t step, const float*& weights,
-                              Vec (&sums)[kTiles][kVecs]) {
-#pragma GCC unroll 8
-  for (int k = 0; k < kCount; ++k) {
-    Vec row[kVecs];
-#pragma GCC unroll 2
-    for (int j = 0; j < kVecs; ++j) row[j] = load(weights + (k * kVecs + j) * kLanes);
-#pragma GCC unroll 10
-    for (int i = 0; i < kTiles; ++i) {
-      const Vec factor = splat(from[i / 3][i % 3 * step + k]);
-#pragma GCC unroll 2
-      for (int j = 0; j < kVecs; ++j) sums[i][j] = fma(factor, row[j], sums[i][j]);
-    }
-  }
-#pragma GCC unroll 4
-  for (const float*& at : from) at += kCount;
-  weights += kCount * kVecs * kLanes;
-}
+struct Whole {
+  using V = Vec;
+  static constexpr int kWidth = kLanes;
+  static inline V get(const float* p) { return load(p); }
+};
 
-/// Some times so many tiles. Sums over eight inputs at a time, without a branch.
+/// Some times so many tiles. Sums over four inputs at a time, without a branch.
 template <bool kAdds, int kTiles, int kVecs>
 void tiles(const Part& part, std::int64_t times, const float* x, float* y) {
-  constexpr int kGroups = (kTiles + 2) / 3, kAtOnce = 8;
+  constexpr int kGroups = (kTiles + kPerPointer - 1) / kPerPointer, kAtOnce = 4;
   const std::int64_t step = part.x_step, y_step = part.y_step, inputs = part.inputs;
   const float* const first = part.weights;
   for (; times > 0; --times, x += kTiles * step) {
-    const float* from[kGroups];  // of every three tiles: the others are reached by the scales of an address
+    const float* from[kGroups];
 #pragma GCC unroll 4
-    for (int g = 0; g < kGroups; ++g) from[g] = x + 3 * g * step;
+    for (int g = 0; g < kGroups; ++g) from[g] = x + kPerPointer * g * step;
     const float* weights = first;
     Vec sums[kTiles][kVecs] = {};
     std::int64_t left = inputs;
-    for (; left >= kAtOnce; left -= kAtOnce) add_inputs<kAtOnce>(from, step, weights, sums);
-    for (; left > 0; --left) add_inputs<1>(from, step, weights, sums);
+    for (; left >= kAtOnce; left -= kAtOnce) add_inputs<Whole, kAtOnce>(from, step, weights, sums);
+    for (; left > 0; --left) add_inputs<Whole, 1>(from, step, weights, sums);
 #pragma GCC unroll 10
     for (int i = 0; i < kTiles; ++i, y += y_step) {
 #pragma GCC unroll 2
