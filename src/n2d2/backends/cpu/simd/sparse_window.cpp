@@ -6,13 +6,21 @@
 namespace n2d2::cpu::N2D2_ISA {
 namespace {
 
-/// Adds what the marked gradients of some rows of places give: kPool places a row, each with kKernel x kKernel taps.
-template <int kPool, int kKernel, int kHeight, int kSide>
-static inline void add_window(const std::uint32_t* marks, const float* dy, const float* weights, Vec (&sums)[kHeight][kSide]) {
+/// Words of marks, of 32 outputs each, that are taken together: their weights stay in the first-level cache of 32 KiB. The fewer, the more
+/// often a loop over marks ends, which no machine foresees, and the sums go through memory.
+constexpr int kMostWords = kLanes == 16 ? 1 : 2;
+
+/// Adds what the marked gradients of some rows of places give: kPool places a row, each with kKernel x kKernel taps; `next`: from one word
+/// of marks to the next.
+template <int kPool, int kKernel, int kWords, int kHeight, int kSide>
+static inline void add_window(const std::uint32_t* marks, std::int64_t next, const float* dy, const float* weights,
+                              Vec (&sums)[kHeight][kSide]) {
 #pragma GCC unroll 9
   for (int place = 0; place < (kHeight - kKernel + 1) * kPool; ++place) {
-    for (std::uint32_t bits = marks[place]; bits != 0; bits &= bits - 1) {
-      const std::int64_t output = __builtin_ctz(bits);
+    std::uint64_t bits = marks[place];
+    if (kWords == 2) bits |= static_cast<std::uint64_t>(marks[next + place]) << 32;
+    for (; bits != 0; bits &= bits - 1) {
+      const std::int64_t output = __builtin_ctzll(bits);
       const Vec factor = splat(dy[output]);
       const float* w = weights + output * (kKernel * kKernel * kLanes);
 #pragma GCC unroll 3
@@ -31,9 +39,10 @@ static inline void add_window(const std::uint32_t* marks, const float* dy, const
 template <int kPool, int kKernel>
 constexpr int kRowsAtATime = (kPool + kKernel - 1) * (kPool + kKernel - 1) <= (kLanes == 16 ? 25 : 9) ? kPool : 1;
 
-/// Some rows of the places of a row of windows, for one vector of channels and 32 outputs.
+/// Some rows of the places of a row of windows, for one vector of channels and the outputs of some words.
 struct Row {
   const std::uint32_t* marks;
+  std::int64_t next;  ///< from one word of marks to the next
   const float* dy;
   const float* weights;
   float* image;
@@ -42,7 +51,7 @@ struct Row {
 
 /// All inputs under these places of a window are in registers, of which those under the next window, too, stay there. kAdds: on top of what
 /// other outputs gave.
-template <int kPool, int kKernel, bool kAdds>
+template <int kPool, int kKernel, int kWords, bool kAdds>
 void window_row(const SparseWindows& task, Row at) {
   constexpr int kHeight = kRowsAtATime<kPool, kKernel> + kKernel - 1, kSide = kPool + kKernel - 1, kKept = kKernel - 1;
   const std::int64_t row = task.image_row, column = task.channels;
@@ -64,7 +73,7 @@ void window_row(const SparseWindows& task, Row at) {
   for (std::int64_t window = 0; window < task.columns; ++window) {
 #pragma GCC unroll 5
     for (int j = kKept; j < kSide; ++j) begin(j);
-    add_window<kPool, kKernel, kHeight>(at.marks + window * kPool * kPool, at.dy + window * task.outputs, at.weights, sums);
+    add_window<kPool, kKernel, kWords>(at.marks + window * kPool * kPool, at.next, at.dy + window * task.outputs, at.weights, sums);
 #pragma GCC unroll 5
     for (int j = 0; j < kPool; ++j) end(j);
 #pragma GCC unroll 5
@@ -78,23 +87,32 @@ void window_row(const SparseWindows& task, Row at) {
   for (int j = 0; j < kKept; ++j) end(j);
 }
 
-/// The outputs of a word at a time: their weights stay in the first-level cache.
+/// For the outputs of kWords words from `output` on.
+template <int kPool, int kKernel, int kWords>
+static inline void add_outputs(const SparseWindows& task, std::int64_t c, std::int64_t output) {
+  constexpr std::int64_t kTaps = kKernel * kKernel, kPlaces = kPool * kPool;
+  const std::int64_t next = task.rows * task.columns * kPlaces;
+  for (std::int64_t i = 0; i < task.rows; ++i) {
+    for (int place = 0; place < kPool; place += kRowsAtATime<kPool, kKernel>) {
+      const Row row{.marks = task.bits + output / 32 * next + i * task.columns * kPlaces + place * kPool,
+                    .next = next,
+                    .dy = task.dy + i * task.columns * task.outputs + output,
+                    .weights = task.weights + (c * task.outputs + output * kLanes) * kTaps,
+                    .image = task.image + (i * kPool + place) * task.image_row + c,
+                    .is_first = i == 0 && place == 0};
+      output > 0 ? window_row<kPool, kKernel, kWords, true>(task, row) : window_row<kPool, kKernel, kWords, false>(task, row);
+    }
+  }
+}
+
 template <int kPool, int kKernel>
 void windows(const SparseWindows& task) {
-  constexpr std::int64_t kTaps = kKernel * kKernel, kPlaces = kPool * kPool;
   for (std::int64_t c = 0; c < task.channels; c += kLanes) {
-    for (std::int64_t output = 0; output < task.outputs; output += 32) {
-      for (std::int64_t i = 0; i < task.rows; ++i) {
-        for (int place = 0; place < kPool; place += kRowsAtATime<kPool, kKernel>) {
-          const Row row{.marks = task.bits + (output / 32 * task.rows + i) * task.columns * kPlaces + place * kPool,
-                        .dy = task.dy + i * task.columns * task.outputs + output,
-                        .weights = task.weights + (c * task.outputs + output * kLanes) * kTaps,
-                        .image = task.image + (i * kPool + place) * task.image_row + c,
-                        .is_first = i == 0 && place == 0};
-          output > 0 ? window_row<kPool, kKernel, true>(task, row) : window_row<kPool, kKernel, false>(task, row);
-        }
-      }
+    std::int64_t output = 0;
+    if constexpr (kMostWords == 2) {
+      for (; task.outputs - output > 32; output += 64) add_outputs<kPool, kKernel, 2>(task, c, output);
     }
+    for (; output < task.outputs; output += 32) add_outputs<kPool, kKernel, 1>(task, c, output);
   }
 }
 
