@@ -6,8 +6,8 @@ must have prefetches left. Objects of src/n2d2/backends/cpu/simd for AVX-512 and
 
     python tools/check_kernels.py build/test        # a build folder; --all prints every function that spills
 
-Exit status 1, and one line per function, when one moves more vectors than allowed or has no prefetch, or when the folder holds none of these
-functions.
+Exit status 1, and one line per function, when one moves more vectors than allowed or has no prefetch, or when the folder holds none of
+either kind.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def main() -> int:
                     if not any(PREFETCH.search(line) for line in lines):
                         failed += 1
                         print(f"{path.name} {isa}: no prefetch: {name}")
-    if hot == 0 and fetching == 0:
-        print(f"{arguments.folder}: no kernels found; build the tests first")
+    if hot == 0 or fetching == 0:
+        print(f"{arguments.folder}: no kernels found ({hot} with register tiles, {fetching} that fetch); build the tests first")
         return 1
     print(f"kernels: {hot} functions looked at for spills, {fetching} for prefetches, {failed} not as they should be")
     return 1 if failed else 0

@@ -44,30 +44,40 @@ void use(const float* x, float* y) {{ kernels::Map<2>::run(x, 100, y); }}
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None or shutil.which("objdump") is None, reason="needs a compiler")
 
 
-def check(build: Path, name: str, source: str) -> subprocess.CompletedProcess:
+FITS, FETCHES = TILE.format(sums=10), MAP.format(fetch="__builtin_prefetch(x + i + 512)")
+
+
+def check(build: Path, **sources: str) -> subprocess.CompletedProcess:
     folder = build / "core_avx2.dir" / "simd"
     folder.mkdir(parents=True)
-    command = ["g++", "-x", "c++", "-std=c++20", "-O3", "-mavx2", "-mfma", "-c", "-", "-o", folder / f"{name}.cpp.o"]
-    subprocess.run(command, input=source, text=True, check=True)
+    for name, source in sources.items():
+        command = ["g++", "-x", "c++", "-std=c++20", "-O3", "-mavx2", "-mfma", "-c", "-", "-o", folder / f"{name}.cpp.o"]
+        subprocess.run(command, input=source, text=True, check=True)
     return subprocess.run([sys.executable, TOOL, build], capture_output=True, text=True)
 
 
 @needs_compiler
 def test_more_sums_than_registers_are_found(tmp_path):
-    assert check(tmp_path / "fits", "tile", TILE.format(sums=10)).returncode == 0
-    spilling = check(tmp_path / "spills", "tile", TILE.format(sums=36))
+    fits = check(tmp_path / "fits", tile=FITS, normalize=FETCHES)
+    assert fits.returncode == 0, fits.stdout
+    spilling = check(tmp_path / "spills", tile=TILE.format(sums=36), normalize=FETCHES)
     assert spilling.returncode == 1
     assert "tile<36>" in spilling.stdout
 
 
 @needs_compiler
 def test_a_lost_prefetch_is_found(tmp_path):
-    kept = check(tmp_path / "kept", "normalize", MAP.format(fetch="__builtin_prefetch(x + i + 512)"))
-    assert kept.returncode == 0, kept.stdout
-    assert "1 for prefetches" in kept.stdout
-    lost = check(tmp_path / "lost", "normalize", MAP.format(fetch=""))
+    lost = check(tmp_path / "lost", tile=FITS, normalize=MAP.format(fetch=""))
     assert lost.returncode == 1
     assert "no prefetch: " in lost.stdout
+
+
+@needs_compiler
+def test_kernels_of_one_kind_alone_are_an_error(tmp_path):
+    for name, source in {"tile": FITS, "normalize": FETCHES}.items():
+        done = check(tmp_path / name, **{name: source})
+        assert done.returncode == 1
+        assert "no kernels found" in done.stdout
 
 
 def test_a_folder_without_kernels_is_an_error(tmp_path):
