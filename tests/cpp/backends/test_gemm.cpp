@@ -114,7 +114,7 @@ void for_all_sizes(Body body) {
   for (const Simd* simd : tables()) {
     for (const std::int64_t m : {1, 5, 8, 13, 33}) {
       for (const std::int64_t n : {1, 3, 16, 37, 64, 130}) {
-        for (const std::int64_t k : {0, 1, 7, 513}) {
+        for (const std::int64_t k : {0, 1, 7, 8, 513}) {
           CAPTURE(std::string(simd->isa));
           CAPTURE(m);
           CAPTURE(n);

@@ -1,5 +1,6 @@
 // Sums of a register tile: inputs are broadcast, weights are vectors.
 #pragma once
+#include "n2d2/backends/cpu/simd/multiply_add.h"
 #include "n2d2/backends/cpu/simd/vec.h"
 
 namespace n2d2::cpu::N2D2_ISA {
@@ -27,14 +28,7 @@ static inline void add_inputs(const float* (&from)[(kTiles + kPerPointer - 1) / 
       const std::int64_t at = i % kPerPointer == 3 ? step3 : i % kPerPointer * step;
       const typename L::V factor = from[i / kPerPointer][at + k] - typename L::V{};
 #pragma GCC unroll 2
-      for (int j = 0; j < kVecs; ++j) {
-#if defined(__FMA__) && !defined(__AVX512F__)
-        // As __builtin_fma, GCC 12 moves sums from register to register, or to the stack and back, where several inputs are added in a row.
-        asm("vfmadd231ps %2, %1, %0" : "+x"(sums[i][j]) : "x"(row[j]), "x"(factor));
-#else
-        sums[i][j] += factor * row[j];
-#endif
-      }
+      for (int j = 0; j < kVecs; ++j) multiply_add(sums[i][j], factor, row[j]);
     }
   }
 #pragma GCC unroll 5

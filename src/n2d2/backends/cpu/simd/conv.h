@@ -56,8 +56,10 @@ struct ConvWindowsTask {
     const std::int64_t fits = kBandFloats / (2 * (kernel[1] + 1) * inputs * columns) - kernel[0] / 2;
     return fits < 1 ? 1 : fits < rows ? fits : rows;
   }
+  /// Floats for an input of every window of a band, and of the rows of the kernel below it.
+  std::int64_t plane_floats() const { return (band() + kernel[0] / 2) * columns + kSlack; }
   std::int64_t scratch_floats() const {
-    const std::int64_t planes = 2 * (kernel[1] + 1) * inputs * (band() + kernel[0] / 2) * columns;
+    const std::int64_t planes = 2 * (kernel[1] + 1) * inputs * plane_floats();
     return planes + (2 * band() + kernel[0] - 1) * x_row + 2 * kSlack;
   }
 };

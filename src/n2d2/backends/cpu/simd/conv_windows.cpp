@@ -4,6 +4,7 @@
 
 #include "n2d2/backends/cpu/simd/conv.h"
 #include "n2d2/backends/cpu/simd/max_place.h"
+#include "n2d2/backends/cpu/simd/multiply_add.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/backends/cpu/simd/vec.h"
 
@@ -16,7 +17,7 @@ namespace {
 #if defined(__AVX512F__)
 constexpr int kMostChannels = 6;  // of a tile: four accumulators each, one per place of the window
 #else
-constexpr int kMostChannels = 2;
+constexpr int kMostChannels = 3;
 #endif
 constexpr int kRow = ConvWindowsTask::kMostChannels;
 static_assert(ConvWindowsTask::kSlack >= 2 * kLanes);
@@ -85,14 +86,15 @@ void tile(const Tile& t) {
     const float* above = t.x.first + p % 2 * t.x.parity + p / 2 * task.columns;
     const float* below = t.x.first + (p + 1) % 2 * t.x.parity + (p + 1) / 2 * task.columns;
     for (std::int64_t k = 0; k < task.kernel[1] * task.inputs; ++k, w += t.weight_row, above += t.x.plane, below += t.x.plane) {
-      const V x0 = L::get(above), x1 = L::get(above + right), x2 = L::get(below), x3 = L::get(below + right);
+      const float* const places[4] = {above, above + right, below, below + right};
+      V factors[kChannels];
 #pragma GCC unroll 6
-      for (int m = 0; m < kChannels; ++m) {
-        const float factor = w[m];
-        sums[0][m] += x0 * factor;
-        sums[1][m] += x1 * factor;
-        sums[2][m] += x2 * factor;
-        sums[3][m] += x3 * factor;
+      for (int m = 0; m < kChannels; ++m) factors[m] = w[m] - V{};
+#pragma GCC unroll 4
+      for (int place = 0; place < 4; ++place) {
+        const V x = L::get(places[place]);
+#pragma GCC unroll 6
+        for (int m = 0; m < kChannels; ++m) multiply_add(sums[place][m], x, factors[m]);
       }
     }
   }
@@ -110,8 +112,9 @@ void tile(const Tile& t) {
 using Body = void (*)(const Tile&);
 template <class L>
 constexpr Body kTiles[] = {tile<L, 1>, tile<L, 2>,
+                           tile<L, 3>,
 #if defined(__AVX512F__)
-                           tile<L, 3>, tile<L, 4>, tile<L, 5>,
+                           tile<L, 4>, tile<L, 5>,
                            tile<L, 6>
 #endif
 };
@@ -121,7 +124,8 @@ static inline Vec every_other(Vec a, Vec b, int first, std::integer_sequence<int
   return first == 0 ? __builtin_shufflevector(a, b, (2 * l)...) : __builtin_shufflevector(a, b, (2 * l + 1)...);
 }
 
-/// Makes the planes of a band of `rows` windows from its image, which begins at x. `pixels`: the image, channel by channel.
+/// Makes the planes of a band of `rows` windows from its image, which begins at x. `pixels`: the image, channel by channel. Whole vectors
+/// are written: what is beyond a row, the next row or nobody reads.
 void fill(const ConvWindowsTask& task, const float* x, std::int64_t rows, const Planes& to, float* planes, float* pixels) {
   constexpr auto kEach = std::make_integer_sequence<int, kLanes>{};
   const std::int64_t channels = task.inputs, width = task.x_row / channels, height = 2 * rows + task.kernel[0] - 1;
@@ -133,10 +137,9 @@ void fill(const ConvWindowsTask& task, const float* x, std::int64_t rows, const 
       float* out = planes + row % 2 * to.parity + c * to.plane + row / 2 * task.columns;
       for (std::int64_t u = 0; u <= task.kernel[1]; u += 2) {
         for (std::int64_t j = 0; j < task.columns; j += kLanes) {
-          const int count = static_cast<int>(task.columns - j < kLanes ? task.columns - j : kLanes);
           const Vec a = load(from + u + 2 * j), b = load(from + u + 2 * j + kLanes);
-          store_pieces(out + u * right + j, count, every_other(a, b, 0, kEach));
-          if (u < task.kernel[1]) store_pieces(out + (u + 1) * right + j, count, every_other(a, b, 1, kEach));
+          store(out + u * right + j, every_other(a, b, 0, kEach));
+          if (u < task.kernel[1]) store(out + (u + 1) * right + j, every_other(a, b, 1, kEach));
         }
       }
     }
@@ -158,7 +161,7 @@ void put(const Result& result, std::int64_t count, std::int64_t channels, float*
 
 void run_windows(const ConvWindowsTask& task) {
   const std::int64_t band = task.band();
-  Planes planes{.plane = (band + task.kernel[0] / 2) * task.columns, .parity = 0, .first = nullptr};
+  Planes planes{.plane = task.plane_floats(), .parity = 0, .first = nullptr};
   planes.parity = (task.kernel[1] + 1) * task.inputs * planes.plane;
   float* pixels = task.scratch + 2 * planes.parity + ConvWindowsTask::kSlack;
   Result result;

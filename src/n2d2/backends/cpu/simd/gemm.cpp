@@ -1,7 +1,9 @@
 // Matrix products in register tiles: rows of A are broadcast, columns of B are vectors.
+#include <array>
 #include <cstring>
 #include <limits>
 
+#include "n2d2/backends/cpu/simd/multiply_add.h"
 #include "n2d2/backends/cpu/simd/simd.h"
 #include "n2d2/backends/cpu/simd/vec.h"
 
@@ -31,6 +33,7 @@ constexpr bool kPacksRows = true;
 constexpr int kUnroll = 4;  // along k in one go: the fewer instructions beside the multiply-adds, the better
 #endif
 constexpr std::int64_t kPanel = kMaxVecs * kLanes;
+constexpr std::int64_t kFewSteps = 8;
 constexpr std::int64_t kTogether = 16;  // steps that are packed in turn: their cache lines stay in the first-level cache
 constexpr int kWholeTile = kTileRows[kMaxVecs];
 static_assert(!kPacksRows || kBlock % kWholeTile == 0);
@@ -229,7 +232,57 @@ void block(const GemmTask& task, const Part& part, std::int64_t i0, std::int64_t
   }
 }
 
+/// Adds kSteps steps from k on to whole rows of Y, which those begin when `is_first`.
+template <int kSteps>
+void add_steps(const GemmTask& task, const float* a, const float* b, std::int64_t rows, bool is_first, float* y) {
+  const float* const below = a + (rows > 1 ? task.a_m : 0);
+  float* const y1 = y + (rows > 1 ? task.y_m : 0);
+  Vec factors[2][kSteps];
+#pragma GCC unroll 4
+  for (int k = 0; k < kSteps; ++k) {
+    factors[0][k] = splat(a[k * task.a_k]);
+    factors[1][k] = splat(below[k * task.a_k]);
+  }
+  const auto add = [&](std::int64_t j, auto get, auto put) {
+    Vec sums[2] = {};
+    if (!is_first) {
+      sums[0] = get(y + j);
+      sums[1] = get(y1 + j);
+    }
+#pragma GCC unroll 4
+    for (int k = 0; k < kSteps; ++k) {
+      const Vec row = get(b + k * task.b_k + j);
+      multiply_add(sums[0], factors[0][k], row);
+      multiply_add(sums[1], factors[1][k], row);
+    }
+    put(y + j, sums[0]);
+    put(y1 + j, sums[1]);
+  };
+  std::int64_t j = 0;
+  for (; j + kLanes <= task.n; j += kLanes) add(j, [](const float* p) { return load(p); }, [](float* p, Vec v) { store(p, v); });
+  if (const int left = static_cast<int>(task.n - j); left > 0) {
+    add(j, [left](const float* p) { return load_part(p, left); }, [left](float* p, Vec v) { store_part(p, left, v); });
+  }
+}
+
+/// Two rows of Y at a time, for products of few steps: tiles would be all beginning and end.
+void run_by_rows(const GemmTask& task) {
+  constexpr auto kAdd = std::array{add_steps<1>, add_steps<2>, add_steps<3>, add_steps<4>};
+  for (std::int64_t i = 0; i < task.m; i += 2) {
+    for (std::int64_t k = 0; k < task.k; k += 4) {
+      const std::int64_t steps = task.k - k < 4 ? task.k - k : 4;
+      kAdd[steps - 1](task, task.a + i * task.a_m + k * task.a_k, task.b + k * task.b_k, task.m - i, k == 0, task.y + i * task.y_m);
+    }
+  }
+}
+
+bool goes_by_rows(const GemmTask& task) {
+  return task.k > 0 && task.k <= kFewSteps && task.n >= 8 * kLanes && task.b_n == 1 && task.panels == nullptr && task.c == nullptr &&
+         task.alpha == 1.0F;
+}
+
 void run(const GemmTask& task) {
+  if (goes_by_rows(task)) return run_by_rows(task);
   const bool from_c = starts_from_c(task);
   std::int64_t k0 = 0;
   do {  // also once when k is 0: y is zero, or C
@@ -247,54 +300,10 @@ void run(const GemmTask& task) {
   if (task.alpha != 1.0F || (task.c != nullptr && !from_c)) finish(task);
 }
 
-/// kRows x kColumns scalar products of vectors of length k; what is left over of k sits in the last vector, padded by zeros.
-template <int kRows, int kColumns>
-void dot_tile(const GemmTask& task, std::int64_t i0, std::int64_t j0) {
-  const float* a = task.a + i0 * task.a_m;
-  const float* b = task.b + j0 * task.b_n;
-  Vec sums[kRows][kColumns] = {};
-  const auto add = [&](auto read, std::int64_t k) {
-    Vec column[kColumns];
-#pragma GCC unroll 4
-    for (int j = 0; j < kColumns; ++j) column[j] = read(b + j * task.b_n + k);
-#pragma GCC unroll 4
-    for (int i = 0; i < kRows; ++i) {
-      const Vec row = read(a + i * task.a_m + k);
-#pragma GCC unroll 4
-      for (int j = 0; j < kColumns; ++j) sums[i][j] = fma(row, column[j], sums[i][j]);
-    }
-  };
-  std::int64_t k = 0;
-  for (; k + kLanes <= task.k; k += kLanes) add([](const float* p) { return load(p); }, k);
-  const int left = static_cast<int>(task.k - k);
-  if (left > 0) add([left](const float* p) { return load_part(p, left); }, k);
-  for (int i = 0; i < kRows; ++i) {
-    for (int j = 0; j < kColumns; ++j) {
-      float value = task.alpha * sum(sums[i][j]);
-      if (task.c != nullptr) value += task.beta * task.c[(i0 + i) * task.c_m + (j0 + j) * task.c_n];
-      task.y[(i0 + i) * task.y_m + j0 + j] = value;
-    }
-  }
-}
-
-void dot(const GemmTask& task) {
-  using Body = void (*)(const GemmTask&, std::int64_t, std::int64_t);
-  constexpr Body kDots[4][2] = {{dot_tile<1, 4>, dot_tile<1, 1>},
-                                {dot_tile<2, 4>, dot_tile<2, 1>},
-                                {dot_tile<3, 4>, dot_tile<3, 1>},
-                                {dot_tile<4, 4>, dot_tile<4, 1>}};
-  for (std::int64_t i = 0; i < task.m; i += 4) {
-    const Body* bodies = kDots[(task.m - i < 4 ? task.m - i : 4) - 1];
-    std::int64_t j = 0;
-    for (; j + 4 <= task.n; j += 4) bodies[0](task, i, j);
-    for (; j < task.n; ++j) bodies[1](task, i, j);
-  }
-}
-
 }  // namespace
 
 void add_gemm(Simd& table) {
-  table.gemm = {.run = run, .dot = dot, .pack = pack, .panel = kPanel, .lanes = kLanes, .depth = kDepth, .block = kPacksRows ? kBlock : 0};
+  table.gemm = {.run = run, .pack = pack, .panel = kPanel, .lanes = kLanes, .depth = kDepth, .block = kPacksRows ? kBlock : 0};
 }
 
 }  // namespace n2d2::cpu::N2D2_ISA

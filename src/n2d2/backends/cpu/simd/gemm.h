@@ -1,4 +1,4 @@
-// Matrix products: what simd/gemm.cpp offers.
+// Matrix products: what simd/gemm.cpp and simd/dot.cpp offer.
 #pragma once
 #include <cstdint>
 

@@ -17,6 +17,7 @@ void add_random(Simd& table);
 void add_outer(Simd& table);
 void add_depthwise(Simd& table);
 void add_gemm(Simd& table);
+void add_dot(Simd& table);
 void add_conv(Simd& table);
 void add_conv_pool(Simd& table);
 void add_conv_windows(Simd& table);
@@ -54,6 +55,7 @@ Simd make_table() {
   add_outer(table);
   add_depthwise(table);
   add_gemm(table);
+  add_dot(table);
   add_conv(table);
   add_conv_pool(table);
   add_conv_windows(table);

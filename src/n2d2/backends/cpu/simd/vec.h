@@ -180,11 +180,4 @@ static inline void store_bytes(std::uint8_t* p, int n, VecInt numbers) {
 #endif
 }
 
-/// Sum of the lanes, in a fixed order.
-static inline float sum(Vec v) {
-  float total = 0.0F;
-  for (int i = 0; i < kLanes; ++i) total += v[i];
-  return total;
-}
-
 }  // namespace n2d2::cpu::N2D2_ISA
