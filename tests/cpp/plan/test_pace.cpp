@@ -51,6 +51,18 @@ TEST_CASE("pace: where one thread takes 6 ms, two slow runs mean four runs with 
   for (int i = 0; i < 8; ++i) CHECK(once(pace, 3500, 6000) == 2);
 }
 
+TEST_CASE("pace: where one thread has become as slow as several, two runs with it are enough") {
+  Pace pace;
+  for (int i = 0; i < 4; ++i) once(pace, 60);
+  CHECK(once(pace, 120, 180) == 2);
+  CHECK(once(pace, 110, 180) == 2);
+  for (int i = 0; i < 2; ++i) CHECK(once(pace, 120, 180) == 1);
+  for (int i = 0; i < 100; ++i) CHECK(once(pace, 120, 180) == 2);
+  // Later several are disturbed and one is not.
+  for (int i = 0; i < 2; ++i) CHECK(once(pace, 2000) == 2);
+  for (int i = 0; i < 16; ++i) CHECK(once(pace, 2000) == 1);
+}
+
 TEST_CASE("pace looks at one thread again where the first look was too slow") {
   Pace pace;
   for (int i = 0; i < 4; ++i) once(pace, 110, 150);  // disturbed: one thread really takes 100

@@ -41,7 +41,7 @@ void Pace::record(int threads, std::int64_t rows, std::chrono::nanoseconds time)
   if (threads == 1) {
     e.single_ns = e.single_runs == 0 ? ns : std::min(ns, e.single_ns + (ns - e.single_ns) / 4);
     e.single_runs = std::min(e.single_runs + 1, kSingleTries);
-    if (e.single_left > 0) --e.single_left;
+    if (e.single_left > 0) check_single(e, ns);
     return;
   }
   e.several_ns = ns;
@@ -50,11 +50,21 @@ void Pace::record(int threads, std::int64_t rows, std::chrono::nanoseconds time)
   const double run_ns = std::max(1.0, e.single_ns * static_cast<double>(std::max<std::int64_t>(rows, 1)));
   if (e.slow == 0 || e.single_next == 0)
     e.single_next = std::clamp(static_cast<int>(kFirstBackOffNs / run_ns), kLeastBackOff, kFirstBackOff);
+  if (ns > e.single_ns) e.slow_ns = std::popcount(e.slow) == 1 ? ns : std::min(ns, e.slow_ns);
   if (std::popcount(e.slow) < 2) return;
   e.slow = 0;
+  e.as_slow = 0;
   e.single_left = e.single_next;
   const int longest = std::clamp(static_cast<int>(kLongestBackOffNs / run_ns), kFirstBackOff, kLongestBackOff);
   e.single_next = std::min(e.single_next * 2, longest);
+}
+
+void Pace::check_single(Entry& e, double ns) {
+  --e.single_left;
+  e.as_slow = ns < e.slow_ns ? 0 : e.as_slow + 1;
+  if (e.as_slow < kSingleTries) return;
+  e.single_ns = ns;
+  e.single_left = e.single_next = 0;
 }
 
 void Pace::record(int threads, std::int64_t rows, std::chrono::steady_clock::time_point start, std::chrono::steady_clock::time_point end) {

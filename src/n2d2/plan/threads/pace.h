@@ -12,7 +12,8 @@ class Pace {
  public:
   /// `most` threads, or 1: to learn the time of one thread, and when two of the last four runs were slower than that, for the
   /// next 16 runs (4 to 16 where they take more than a millisecond), which doubles to 512, or a quarter of a second, as long as it
-  /// goes on. Long runs are never tried with one thread.
+  /// goes on. Two of these in a row that are no faster than several threads were end it: what slows several down may slow one as
+  /// well. Long runs are never tried with one thread.
   int threads(int most, std::int64_t rows);
   /// How long the run took that threads() was asked for, and with how many threads it ran.
   void record(int threads, std::int64_t rows, std::chrono::nanoseconds time);
@@ -25,10 +26,14 @@ class Pace {
     int single_runs = 0;
     double single_ns = 0;  ///< per row, running mean
     double several_ns = 0;
-    unsigned slow = 0;  ///< last four runs, a bit for each that was slower than one thread
+    unsigned slow = 0;   ///< last four runs, a bit for each that was slower than one thread
+    double slow_ns = 0;  ///< per row, of the fastest of those
     int single_left = 0;
     int single_next = 0;
+    int as_slow = 0;  ///< runs with one thread in a row that were no faster than those
   };
+  /// Ends a time of runs with one thread that help nothing.
+  static void check_single(Entry& entry, double ns);
   Entry& entry(std::int64_t rows);
 
   std::array<Entry, 32> entries_{};
