@@ -33,7 +33,7 @@ constexpr bool kPacksRows = true;
 constexpr int kUnroll = 4;  // along k in one go: the fewer instructions beside the multiply-adds, the better
 #endif
 constexpr std::int64_t kPanel = kMaxVecs * kLanes;
-constexpr std::int64_t kFewSteps = 8;
+constexpr std::int64_t kFewSteps = 8;   // along k: of products that go by rows of Y
 constexpr std::int64_t kTogether = 16;  // steps that are packed in turn: their cache lines stay in the first-level cache
 constexpr int kWholeTile = kTileRows[kMaxVecs];
 static_assert(!kPacksRows || kBlock % kWholeTile == 0);
@@ -232,7 +232,7 @@ void block(const GemmTask& task, const Part& part, std::int64_t i0, std::int64_t
   }
 }
 
-/// Adds kSteps steps from k on to whole rows of Y, which those begin when `is_first`.
+/// Adds kSteps steps along k to one row of Y or two; the first ones begin them. `a` and `b` are those of the first step.
 template <int kSteps>
 void add_steps(const GemmTask& task, const float* a, const float* b, std::int64_t rows, bool is_first, float* y) {
   const float* const below = a + (rows > 1 ? task.a_m : 0);
