@@ -84,3 +84,12 @@ def clone(model: keras.Model) -> keras.Model:
     twin = keras.models.clone_model(model)
     twin.set_weights(model.get_weights())
     return twin
+
+
+def restarted(model: keras.Model) -> keras.Model:
+    """Keras' own model with its optimizer as new; compiled once, as tracing takes long."""
+    model.optimizer.build(model.trainable_variables)
+    for variable in model.optimizer.variables:
+        if variable is not model.optimizer.learning_rate:
+            variable.assign(np.zeros(variable.shape, variable.dtype))
+    return model
