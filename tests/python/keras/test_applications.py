@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import keras
 import pytest
 from applications import SIZES, configuration, weights
 from kinks import settled
-from layer_parity import build, compare
+from layer_parity import compare
 
-DRAWS = 6
-"""Of images and weights, for networks with max pools. Which of two values of a window is larger may be up to rounding, and no bias changes it,
-as `kinks` does for ReLUs: in VGG16 the closest two are 1e-6 to 3e-6 deviations apart and wrong by 6e-7 (Keras: 4e-7), in InceptionV3's last
-pool 2e-5 to 2e-4 apart and wrong by 4e-5 (Keras: 6e-5). Such an event moves gradients alone and is not in every draw; a
-defect is."""
+DRAWS = {"VGG16": 6, "InceptionV3": 6}
+"""Of images and weights, where more than one. Which of two values of a max pool's window is larger may be up to rounding, and no bias changes
+it, as `kinks` does for ReLUs: in VGG16 the closest two are 1e-6 to 3e-6 deviations apart and wrong by 6e-7 (Keras: 4e-7), in InceptionV3's
+last pool 2e-5 to 2e-4 apart and wrong by 4e-5 (Keras: 6e-5). Such an event moves gradients alone and is not in every draw; a defect is."""
 
 
 def differences(name: str, seed: int) -> dict[str, str]:
@@ -24,8 +22,7 @@ def differences(name: str, seed: int) -> dict[str, str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SIZES)
 def test_one_step(name):
-    has_pools = any(isinstance(layer, keras.layers.MaxPooling2D) for layer in build(configuration(name), "float32").layers)
-    for seed in range(DRAWS if has_pools else 1):
+    for seed in range(DRAWS.get(name, 1)):
         off = differences(name, seed)
         if not off:
             return

@@ -91,8 +91,8 @@ def trained(model: keras.Model, script: Script, weights: list[np.ndarray]) -> li
     return found
 
 
-def twenty_steps(script: Script, seed: int) -> None:
-    """Raises when a start breaks the rule of `parity.Twin`."""
+def broken_rule(script: Script, seed: int) -> str:
+    """How a start breaks the rule of `parity.Twin`; empty when it does not."""
     plain = made(script, seed)
     weights, wrapped = plain.get_weights(), interop.wrap(clone(plain), ROWS)
     for model in (plain, wrapped):
@@ -100,25 +100,23 @@ def twenty_steps(script: Script, seed: int) -> None:
     ours, framework = (trained(model, script, weights) for model in (wrapped, plain))
     twin = trained(restarted(plain), script, [shaken(w, i) for i, w in enumerate(weights)])
     rule = Twin()
-    for step, tensors in enumerate(zip(ours, framework, twin, strict=True)):
-        for number, values in enumerate(zip(*tensors, strict=True)):
-            rule.check(*values, f"start {seed}: tensor {number} (0: the loss) after step {step}")
+    try:
+        for step, tensors in enumerate(zip(ours, framework, twin, strict=True)):
+            for number, values in enumerate(zip(*tensors, strict=True)):
+                rule.check(*values, f"start {seed}: tensor {number} (0: the loss) after step {step}")
+    except AssertionError as error:
+        return str(error)
+    return ""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_twenty_steps(name):
-    """Two of three starts keep the rule. What one may break it by is a ReLU or pool that decides by rounding and moves weights by 1e-4: in the
-    U-Net from start 0 one does, as in 2 of 90 twins of Keras' own, at the same step by the same amount. A defect is in every start."""
-    broken = []
-    for seed in range(3):
-        try:
-            twenty_steps(SCRIPTS[name], seed)
-        except AssertionError as error:
-            broken.append(str(error))
-        if len(broken) == 2 or seed + 1 - len(broken) == 2:
-            break
-    assert len(broken) < 2, f"{name}: {broken}"
+    """The U-Net has three starts, of which two must keep the rule: from start 0 a ReLU or pool decides by rounding and moves weights by 1e-4, as
+    in 2 of 90 twins of Keras' own, at the same step by the same amount. A defect is in every start."""
+    starts = 3 if name == "U-Net" else 1
+    broken = [found for seed in range(starts) if (found := broken_rule(SCRIPTS[name], seed))]
+    assert len(broken) <= starts // 2, f"{name}: {broken}"
 
 
 @pytest.mark.slow
